@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The wire: our messages in and out, for server and client. The one place that knows protobuf.
+ *
+ * For each message Foo of proto/watch/v1 there is a struct wire_foo with
+ *     wire_read_foo(arena, bytes, &foo, err)   decodes; all texts borrow from the arena
+ *     wire_write_foo(&foo, buf)                encodes
+ * Decoding first walks the bytes: strings must be UTF-8 without NUL, nesting and counts bounded;
+ * then unpacks within the arena's budget. Errors: ERR_INVALID naming the field by its path.
+ * Events are encoded once and shared; see "Events".
+ * Threads: any. */
+#ifndef WATCHD_PROTO_WIRE_H
+#define WATCHD_PROTO_WIRE_H
+
+#include "store/base/arena.h"
+#include "store/base/bytes.h"
+#include "store/base/err.h"
+#include "store/model/draft.h"
+#include "store/model/event.h"
+#include "store/model/selection.h"
+
+/* ---- Methods ---------------------------------------------------------------------------- */
+
+#define WIRE_GET                "/watch.v1.ObjectService/Get"
+#define WIRE_LIST               "/watch.v1.ObjectService/List"
+#define WIRE_PUT                "/watch.v1.ObjectService/Put"
+#define WIRE_PATCH              "/watch.v1.ObjectService/Patch"
+#define WIRE_DELETE             "/watch.v1.ObjectService/Delete"
+#define WIRE_SUBSCRIBE          "/watch.v1.WatchService/Subscribe"
+#define WIRE_UNSUBSCRIBE        "/watch.v1.WatchService/Unsubscribe"
+#define WIRE_REQUEST_BOOKMARK   "/watch.v1.WatchService/RequestBookmark"
+#define WIRE_LIST_SUBSCRIPTIONS "/watch.v1.WatchService/ListSubscriptions"
+#define WIRE_STATUS             "/watch.v1.AdminService/Status"
+#define WIRE_COMPACT            "/watch.v1.AdminService/Compact"
+#define WIRE_METRICS            "/watch.v1.AdminService/Metrics"
+#define WIRE_HEALTH_CHECK       "/grpc.health.v1.Health/Check"
+#define WIRE_HEALTH_WATCH       "/grpc.health.v1.Health/Watch"
+#define WIRE_REFLECTION_V1      "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+#define WIRE_REFLECTION_V1ALPHA "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+
+/* ---- Objects ------------------------------------------------------------------------------ */
+
+/* An object on the wire: identity and version typed, the document as text ("" when left out). */
+struct wire_object {
+    struct key key;
+    rv_t rv;
+    struct str json;
+};
+
+enum wire_put_mode { WIRE_PUT_ANY = 0, WIRE_PUT_CREATE = 1, WIRE_PUT_UPDATE = 2 };
+enum wire_put_scope { WIRE_SCOPE_WHOLE = 0, WIRE_SCOPE_SPEC = 1, WIRE_SCOPE_AUTO = 2 };
+enum wire_result {
+    WIRE_RESULT_NONE = 0,
+    WIRE_RESULT_CREATED = 1,
+    WIRE_RESULT_UPDATED = 2,
+    WIRE_RESULT_UNCHANGED = 3,
+    WIRE_RESULT_DELETED = 4,
+};
+
+struct wire_get_request {
+    struct key key; /* as sent: resource and ns may be "" */
+};
+struct wire_get_response {
+    struct wire_object object;
+};
+
+struct wire_list_request {
+    struct selection selection;
+    uint32_t limit;
+    struct str continue_token;
+};
+/* Decoding side; the server appends objects one by one, see wire_append_list_object. */
+struct wire_list_response {
+    rv_t rv;
+    struct wire_object *objects;
+    size_t n_objects;
+    struct str continue_token;
+};
+
+/* Put, Patch and Delete share one shape; what a request cannot carry stays zero. */
+struct wire_write_request {
+    struct key key;
+    struct str json;         /* Put: document, Patch: patch */
+    int mode;                /* enum wire_put_mode; unknown numbers are refused by wire_read */
+    int scope;               /* enum wire_put_scope */
+    struct precondition pre;
+    bool dry_run;
+    struct str request_id;   /* empty or REQUEST_ID_LEN bytes */
+    bool return_object;
+};
+struct wire_write_response {
+    struct wire_object object;
+    enum wire_result result;
+    struct str uid;
+    uint64_t generation;
+};
+
+enum errc wire_read_get_request(struct arena *a, struct str in, struct wire_get_request *ret,
+                                struct err *err) NODISCARD;
+enum errc wire_read_list_request(struct arena *a, struct str in, struct wire_list_request *ret,
+                                 struct err *err) NODISCARD;
+enum errc wire_read_put_request(struct arena *a, struct str in, struct wire_write_request *ret,
+                                struct err *err) NODISCARD;
+enum errc wire_read_patch_request(struct arena *a, struct str in, struct wire_write_request *ret,
+                                  struct err *err) NODISCARD;
+enum errc wire_read_delete_request(struct arena *a, struct str in, struct wire_write_request *ret,
+                                   struct err *err) NODISCARD;
+void wire_write_get_request(const struct wire_get_request *m, struct buf *out);
+void wire_write_list_request(const struct wire_list_request *m, struct buf *out);
+void wire_write_put_request(const struct wire_write_request *m, struct buf *out);
+void wire_write_patch_request(const struct wire_write_request *m, struct buf *out);
+void wire_write_delete_request(const struct wire_write_request *m, struct buf *out);
+
+enum errc wire_read_get_response(struct arena *a, struct str in, struct wire_get_response *ret,
+                                 struct err *err) NODISCARD;
+enum errc wire_read_list_response(struct arena *a, struct str in, struct wire_list_response *ret,
+                                  struct err *err) NODISCARD;
+/* PutResponse, PatchResponse and DeleteResponse are the same on the wire. */
+enum errc wire_read_write_response(struct arena *a, struct str in, struct wire_write_response *ret,
+                                   struct err *err) NODISCARD;
+void wire_write_write_response(const struct wire_write_response *m, struct buf *out);
+
+/* A stored object as GetResponse, its text spliced. */
+void wire_write_get_response(const struct object *o, struct buf *out);
+/* A list, piece by piece, in any order: objects as they are found, then the rest. */
+void wire_append_list_object(const struct object *o, struct buf *out);
+void wire_append_list_end(rv_t rv, struct str continue_token, struct buf *out);
+
+/* ---- Watches ------------------------------------------------------------------------------- */
+
+enum wire_start {
+    WIRE_START_SNAPSHOT,
+    WIRE_START_SINCE,
+    WIRE_START_RESUME,
+    WIRE_START_NOW,
+    WIRE_START_OLDEST,
+};
+
+struct wire_subscribe_request {
+    struct str client_id;
+    struct selection *selections;
+    size_t n_selections;
+    enum wire_start start;
+    rv_t since;                /* START_SINCE */
+    struct str resume;         /* START_RESUME */
+    bool send_previous;
+    uint32_t bookmark_interval_ms;
+    uint64_t duration_ms;
+};
+enum errc wire_read_subscribe_request(struct arena *a, struct str in,
+                                      struct wire_subscribe_request *ret,
+                                      struct err *err) NODISCARD;
+void wire_write_subscribe_request(const struct wire_subscribe_request *m, struct buf *out);
+
+/* Heads of a SubscribeResponse; events follow by concatenation. */
+struct wire_started {
+    struct str subscription_id, client_id, store_id;
+    rv_t head, floor;
+};
+void wire_append_position(struct str position, struct buf *out);
+void wire_append_started(const struct wire_started *m, struct buf *out);
+void wire_append_synced(rv_t rv, struct buf *out);
+void wire_append_bookmark(rv_t rv, struct buf *out);
+
+/* Events. The bytes of one event include its field's tag and length, so that any concatenation of
+ * events and heads is a SubscribeResponse. */
+enum event_form {
+    FORM_PLAIN,    /* by its cause: ADDED, MODIFIED, DELETED */
+    FORM_ENTERED,  /* ADDED: it matches now and did not before */
+    FORM_LEFT,     /* DELETED: shows the previous body with this event's version */
+    FORM_SNAPSHOT, /* ADDED: part of the state; cause unspecified, no previous */
+};
+size_t wire_event_size(const struct event *ev, enum event_form form, bool previous);
+/* Writes exactly that many bytes and returns the place behind them. */
+uint8_t *wire_event_write(const struct event *ev, enum event_form form, bool previous,
+                          uint8_t *at);
+
+/* A SubscribeResponse, decoded. */
+enum wire_signal { WIRE_SIGNAL_NONE, WIRE_SIGNAL_STARTED, WIRE_SIGNAL_SYNCED, WIRE_SIGNAL_BOOKMARK };
+enum wire_event_type { WIRE_ADDED = 1, WIRE_MODIFIED = 2, WIRE_DELETED = 3 };
+enum wire_cause {
+    WIRE_CAUSE_NONE = 0,
+    WIRE_CAUSE_CREATED = 1,
+    WIRE_CAUSE_UPDATED = 2,
+    WIRE_CAUSE_DELETED = 3,
+    WIRE_CAUSE_EXPIRED = 4,
+    WIRE_CAUSE_ENTERED = 5,
+    WIRE_CAUSE_LEFT = 6,
+};
+struct wire_event {
+    enum wire_event_type type;
+    enum wire_cause cause;
+    struct wire_object object;
+    bool has_previous;
+    struct wire_object previous;
+};
+struct wire_subscribe_response {
+    struct str position;
+    enum wire_signal signal;
+    struct wire_started started;
+    rv_t rv;                   /* SYNCED, BOOKMARK */
+    struct wire_event *events;
+    size_t n_events;
+};
+enum errc wire_read_subscribe_response(struct arena *a, struct str in,
+                                       struct wire_subscribe_response *ret,
+                                       struct err *err) NODISCARD;
+
+struct wire_unsubscribe_request {
+    struct str client_id;       /* exactly one of the two */
+    struct str subscription_id;
+};
+struct wire_subscription {
+    struct str subscription_id, client_id, peer;
+    struct selection *selections;
+    size_t n_selections;
+    int state;                  /* SubscriptionState: 1 snapshot, 2 replay, 3 live */
+    rv_t rv;
+    uint64_t age_ms, stalled_ms, events_sent;
+};
+enum errc wire_read_unsubscribe_request(struct arena *a, struct str in,
+                                        struct wire_unsubscribe_request *ret,
+                                        struct err *err) NODISCARD;
+void wire_write_unsubscribe_request(const struct wire_unsubscribe_request *m, struct buf *out);
+enum errc wire_read_unsubscribe_response(struct arena *a, struct str in, uint32_t *ret_ended,
+                                         struct err *err) NODISCARD;
+void wire_write_unsubscribe_response(uint32_t ended, struct buf *out);
+enum errc wire_read_request_bookmark_request(struct arena *a, struct str in,
+                                             struct str *ret_subscription_id,
+                                             struct err *err) NODISCARD;
+void wire_write_request_bookmark_request(struct str subscription_id, struct buf *out);
+enum errc wire_read_list_subscriptions_request(struct arena *a, struct str in,
+                                               struct str *ret_client_id,
+                                               struct err *err) NODISCARD;
+void wire_write_list_subscriptions_request(struct str client_id, struct buf *out);
+/* One more entry of a ListSubscriptionsResponse. */
+void wire_append_subscription(const struct wire_subscription *m, struct buf *out);
+enum errc wire_read_list_subscriptions_response(struct arena *a, struct str in,
+                                                struct wire_subscription **ret, size_t *ret_n,
+                                                struct err *err) NODISCARD;
+
+/* ---- Administration ------------------------------------------------------------------------- */
+
+struct wire_status {
+    struct str version, store_id;
+    uint32_t epoch;
+    rv_t head, floor;
+    uint64_t objects, history_events, history_bytes, file_bytes, uptime_ms;
+    uint32_t watches;
+    struct str sqlite_version, grpc_version, read_only_reason;
+};
+void wire_write_status_response(const struct wire_status *m, struct buf *out);
+enum errc wire_read_status_response(struct arena *a, struct str in, struct wire_status *ret,
+                                    struct err *err) NODISCARD;
+enum errc wire_read_compact_request(struct arena *a, struct str in, rv_t *ret_rv,
+                                    struct err *err) NODISCARD;
+void wire_write_compact_request(rv_t rv, struct buf *out);
+enum errc wire_read_compact_response(struct arena *a, struct str in, uint64_t *ret_removed,
+                                     rv_t *ret_floor, struct err *err) NODISCARD;
+void wire_write_compact_response(uint64_t removed, rv_t floor, struct buf *out);
+void wire_write_metrics_response(struct str text, struct buf *out);
+enum errc wire_read_metrics_response(struct arena *a, struct str in, struct str *ret_text,
+                                     struct err *err) NODISCARD;
+
+/* ---- Errors ---------------------------------------------------------------------------------- */
+
+/* google.rpc.Status with ErrorInfo, and BadRequest and RetryInfo where they apply: the value of
+ * the trailer grpc-status-details-bin. */
+void wire_write_err(const struct err *e, struct buf *out);
+/* Back again; `grpc_status` and `message` are the call's own, for peers that send no details. */
+void wire_read_err(int grpc_status, struct str message, struct str details, struct err *ret);
+
+/* ---- Health, reflection ------------------------------------------------------------------------ */
+
+enum wire_health { WIRE_HEALTH_SERVING = 1, WIRE_HEALTH_NOT_SERVING = 2, WIRE_HEALTH_UNKNOWN = 3 };
+enum errc wire_read_health_request(struct arena *a, struct str in, struct str *ret_service,
+                                   struct err *err) NODISCARD;
+void wire_write_health_response(enum wire_health status, struct buf *out);
+
+/* Answers one request of the reflection protocol (both versions are the same on the wire). */
+enum errc wire_reflect(struct arena *a, struct str in, struct buf *out, struct err *err) NODISCARD;
+/* Calls fn for each service of the built-in descriptors: "watch.v1.ObjectService". */
+void wire_each_service(void (*fn)(void *arg, struct str name), void *arg);
+
+#endif

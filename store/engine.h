@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The seam to a database. An engine keeps two things: the rows of the objects as they are now, and
+ * the history of events. It assigns resource versions, and it tells a sink of every committed
+ * event, in order, exactly once, never before it is durable; so another engine (etcd) can feed
+ * the same log from its own watch.
+ *
+ * Threads: the functions under "writer" are called by one thread, the store's writer. Each
+ * engine_reader belongs to one thread; several may be open. */
+#ifndef WATCHD_ENGINE_H
+#define WATCHD_ENGINE_H
+
+#include "store/model/event.h"
+#include "store/model/object.h"
+
+struct engine;
+struct engine_reader;
+
+/* Handle of an object's row, given by the engine; never reused while the object lives. */
+typedef int64_t row_t;
+
+/* One change to commit. The caller fills the event except rv (and time), the row of an object
+ * that exists, and the object's hashes; all borrowed until commit returns. */
+struct change {
+    struct event event;      /* rv and time: out */
+    row_t row;               /* in for an update or deletion, out for a creation */
+    uint64_t hash;           /* of the object in event.body */
+    uint64_t spec_hash;
+};
+
+/* What the engine tells the store. Called on the writer, inside commit and recover. */
+struct engine_sink {
+    /* n events in order of rv, all durable; changes[i].row is set. Takes nothing. */
+    void (*committed)(void *arg, const struct change *changes, size_t n);
+    void *arg;
+};
+
+struct engine_identity {
+    char store_id[UUID_LEN + 1];
+    uint32_t epoch;          /* 1 for a new file; every restore adds one */
+    uint64_t epoch_random;   /* tells two restores of one backup apart */
+    rv_t epoch_base;         /* versions of this epoch are > base */
+    rv_t prior_head;         /* last version of the epoch before; versions in (prior_head, base] are
+                                of a lost history. 0 in the first epoch. */
+};
+
+struct engine_usage {
+    int64_t file_bytes;      /* of the database and its side files */
+    int64_t free_bytes;      /* in the file, to be reused */
+    int64_t wal_bytes;
+};
+
+/* One object at the start-up scan. Borrowed until the callback returns. */
+struct engine_object {
+    row_t row;
+    rv_t rv;
+    uint64_t generation;
+    struct key key;
+    struct str labels;
+};
+
+struct engine_ops {
+    /* --- writer ------------------------------------------------------------------------- */
+
+    /* Must. Commits all changes in one durable transaction or none, assigns them rv = head + 1 … in
+     * order, then calls the sink once. Failing, nothing was committed if the code is
+     * ERR_STORAGE_FULL or ERR_UNAVAILABLE; whether it was is unknown for ERR_OUTCOME_UNKNOWN. After
+     * any failure but ERR_STORAGE_FULL the caller calls recover before the next commit. */
+    enum errc (*commit)(struct engine *e, struct change *changes, size_t n, struct err *err);
+
+    /* Must. Finds out what is really there (reopens, checks) and calls the sink with events that
+     * were committed and not yet told. Errors: ERR_UNAVAILABLE: try again later; ERR_DATA_LOSS. */
+    enum errc (*recover)(struct engine *e, struct err *err);
+
+    /* Must. The object in a row, as a new reference, within the writer's own view.
+     * Errors: ERR_NOT_FOUND, ERR_DATA_LOSS, ERR_UNAVAILABLE. */
+    enum errc (*load)(struct engine *e, row_t row, struct object **ret, struct err *err);
+
+    /* Must. The event of one version, to answer a repeated request. Borrowed until the next call
+     * to the engine. Errors: ERR_NOT_FOUND, ERR_DATA_LOSS. */
+    enum errc (*recall)(struct engine *e, rv_t rv, struct event *ret, struct err *err);
+
+    /* May be NULL: nothing to compact. Deletes at most max_rows events, oldest first, with
+     * rv <= upto, never the newest, and makes the new floor durable in the same transaction.
+     * For each it calls `gone` (before the commit; borrowed). *ret_floor is the floor
+     * afterwards. Errors: as commit. */
+    enum errc (*compact)(struct engine *e, rv_t upto, size_t max_rows,
+                         void (*gone)(void *arg, rv_t rv, const struct key *key, size_t bytes),
+                         void *arg, rv_t *ret_floor, struct err *err);
+
+    /* May be NULL. Makes `seconds` of running time durable with the next commit or at once: the
+     * store's own clock, which runs only while the store does. */
+    enum errc (*keep_clock)(struct engine *e, int64_t run_seconds, struct err *err);
+
+    /* --- any thread ---------------------------------------------------------------------- */
+
+    /* Must. *ret is new. */
+    enum errc (*reader_open)(struct engine *e, struct engine_reader **ret, struct err *err);
+    void (*reader_close)(struct engine_reader *r);
+
+    /* Must. A view is one state of the database, between begin and end; *ret_head is its last
+     * version. Views are short: no view is held while waiting for a peer. */
+    enum errc (*view_begin)(struct engine_reader *r, rv_t *ret_head, struct err *err);
+    void (*view_end)(struct engine_reader *r);
+
+    /* Must, within a view. The object in a row. *ret is a new reference. ERR_NOT_FOUND if gone. */
+    enum errc (*read_row)(struct engine_reader *r, row_t row, struct object **ret,
+                          struct err *err);
+    /* Must, within a view. The event of a version; borrowed until the next read or the view's end.
+     * Errors: ERR_NOT_FOUND, ERR_DATA_LOSS. */
+    enum errc (*read_event)(struct engine_reader *r, rv_t rv, struct event *ret, struct err *err);
+    /* Must, within a view. Calls fn for each event with after < rv <= upto, in order, until it
+     * returns false. The event is borrowed for the call. A gap inside an epoch, or a bad
+     * checksum, is ERR_DATA_LOSS. ERR_EXPIRED when after < the view's floor. */
+    enum errc (*history)(struct engine_reader *r, rv_t after, rv_t upto,
+                         bool (*fn)(void *arg, const struct event *ev), void *arg,
+                         struct err *err);
+    /* Must, within a view: identity of events only (rv, key, size on disk, time, cause, request
+     * id), for the start-up. ev->body and ev->delta are empty. */
+    enum errc (*history_keys)(struct engine_reader *r, rv_t after, rv_t upto,
+                              bool (*fn)(void *arg, const struct event *ev, size_t bytes),
+                              void *arg, struct err *err);
+    /* Must, within a view: all objects, in the engine's own best order, for the start-up. */
+    enum errc (*objects)(struct engine_reader *r,
+                         bool (*fn)(void *arg, const struct engine_object *o), void *arg,
+                         struct err *err);
+
+    /* Must. Any thread; cheap. */
+    void (*usage)(struct engine *e, struct engine_usage *ret);
+
+    /* Must. Ends all; the readers are closed already. NULL-safe. */
+    void (*close)(struct engine *e);
+};
+
+/* What every engine begins with. */
+struct engine {
+    const struct engine_ops *ops;
+    struct engine_identity identity;
+    struct engine_sink sink;    /* set by the store before the first commit */
+    rv_t head;                  /* at open: the last version */
+    rv_t floor;                 /* at open: the oldest that can be resumed from */
+    int64_t run_seconds;        /* at open: the store's own clock */
+};
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An event: what one write did to one object, complete in itself: it carries the object and, as a
+ * difference, the previous one, so that any selection can be judged and any compaction survived.
+ * Borrowed: all texts belong to whoever made the event (a row, a batch, a log segment).
+ * Threads: plain data. */
+#ifndef WATCHD_MODEL_EVENT_H
+#define WATCHD_MODEL_EVENT_H
+
+#include "store/base/bytes.h"
+#include "store/base/clock.h"
+#include "store/base/err.h"
+#include "store/model/name.h"
+
+/* Why it happened. Stored in the database: never renumber. */
+enum cause { CAUSE_CREATED = 1, CAUSE_UPDATED = 2, CAUSE_DELETED = 3, CAUSE_EXPIRED = 4 };
+
+#define REQUEST_ID_LEN 16
+
+struct event {
+    rv_t rv;
+    rv_t prev_rv;              /* of the version before; 0: there was none (CREATED) */
+    uint64_t generation;
+    uint64_t prev_generation;
+    enum cause cause;
+    uint32_t splice;           /* of body; see model/object.h */
+    uint32_t prev_splice;
+    wall_ms_t time;            /* when it was committed; for people only */
+    struct key key;
+    struct str labels;         /* canonical; of a deletion: the last ones */
+    struct str prev_labels;    /* canonical; equal to labels when they did not change */
+    struct str body;           /* the object now; of a deletion: its last state */
+    struct str delta;          /* makes the previous body out of body; meaningless if !prev_rv */
+    struct str request_id;     /* REQUEST_ID_LEN bytes, or empty */
+};
+
+static inline bool event_is_delete(const struct event *e)
+{
+    return e->cause == CAUSE_DELETED || e->cause == CAUSE_EXPIRED;
+}
+
+#endif

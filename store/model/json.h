@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON text in and out, strictly, over jansson's tree.
+ * In: UTF-8; duplicate keys, integers outside int64, more than 64 levels, NUL in strings and
+ * anything after the value are refused, naming the place. Out: the members' order as read, no
+ * spaces, reals in the shortest form that reads back equal (0.42 stays 0.42; 1.0 stays 1.0).
+ * Pure functions. See: RFC 8259, RFC 7493 (I-JSON). */
+#ifndef WATCHD_MODEL_JSON_H
+#define WATCHD_MODEL_JSON_H
+
+#include <jansson.h>
+
+#include "store/base/bytes.h"
+#include "store/base/err.h"
+
+#define JSON_DEPTH_MAX 64
+
+/* *ret is a new reference. Errors: ERR_INVALID with the given field (what `text` is called) and
+ * line and column, or the path of a duplicate key. */
+enum errc json_text_parse(struct str text, const char *field, json_t **ret,
+                          struct err *err) NODISCARD;
+/* Appends the value. */
+void json_text_write(const json_t *v, struct buf *out);
+/* Appends a string in quotes, escaped. */
+void json_text_string(struct str s, struct buf *out);
+
+/* A hash of the value which does not depend on the order of members: equal values have equal
+ * hashes. 1 and 1.0 are different values. */
+uint64_t json_hash(const json_t *v);
+
+void json_decrefp(json_t **v);
+
+#endif

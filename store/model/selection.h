@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Selections: which objects a list or a watch is about. One watch may have several; their union is
+ * one ordered stream. Compiled selections are immutable; matching may run on any thread. */
+#ifndef WATCHD_MODEL_SELECTION_H
+#define WATCHD_MODEL_SELECTION_H
+
+#include "store/model/name.h"
+#include "store/model/selector.h"
+
+#define SELECTIONS_MAX 64 /* of one watch */
+
+/* One selection as it is asked for. Borrowed. */
+struct selection {
+    struct str resource;       /* "all": every resource; "": the default */
+    struct str ns;             /* "": the default, unless all_namespaces */
+    bool all_namespaces;
+    struct str name;           /* "": any */
+    struct str label_selector; /* "": any */
+};
+
+/* One selection compiled. Owned by its struct selections. */
+struct scope {
+    struct str resource; /* "" every */
+    struct str ns;       /* "" every */
+    struct str name;     /* "" every */
+    struct selector *labels;
+};
+
+struct selections;
+
+/* *ret is new; n == 0 is the default resource and namespace. `field` names the argument in errors:
+ * "selections[2].label_selector"; with single, "selection.label_selector".
+ * Errors: ERR_INVALID, ERR_LIMIT. */
+enum errc selections_new(const struct selection *v, size_t n, bool single, struct selections **ret,
+                         struct err *err) NODISCARD;
+void selections_free(struct selections *s); /* NULL is fine. */
+size_t selections_count(const struct selections *s);
+const struct scope *selections_at(const struct selections *s, size_t i);
+/* The i-th in canonical words, to be shown and compared. Borrowed. */
+void selections_show(const struct selections *s, size_t i, struct selection *ret);
+/* The same for all in one text, for tokens that must belong to the same selection: a hash. */
+uint64_t selections_hash(const struct selections *s);
+
+bool scope_covers(const struct scope *s, const struct key *k);
+/* Does any of them select an object with these labels? */
+bool selections_match(const struct selections *s, const struct key *k, struct str labels);
+/* The smallest key >= k that could be selected, by resource, namespace and name only. False if
+ * there is none. *ret borrows from s and k. With `k` itself possible, *ret is k. */
+bool selections_seek(const struct selections *s, const struct key *k, struct key *ret);
+
+#endif
