@@ -162,13 +162,7 @@ void wire_append_synced(rv_t rv, struct buf *out);
 void wire_append_bookmark(rv_t rv, struct buf *out);
 
 /* Events. The bytes of one event include its field's tag and length, so that any concatenation of
- * events and heads is a SubscribeResponse. */
-enum event_form {
-    FORM_PLAIN,    /* by its cause: ADDED, MODIFIED, DELETED */
-    FORM_ENTERED,  /* ADDED: it matches now and did not before */
-    FORM_LEFT,     /* DELETED: shows the previous body with this event's version */
-    FORM_SNAPSHOT, /* ADDED: part of the state; cause unspecified, no previous */
-};
+ * events and heads is a SubscribeResponse. Forms: see enum event_form. */
 size_t wire_event_size(const struct event *ev, enum event_form form, bool previous);
 /* Writes exactly that many bytes and returns the place behind them. */
 uint8_t *wire_event_write(const struct event *ev, enum event_form form, bool previous,

@@ -33,6 +33,14 @@ struct event {
     struct str request_id;     /* REQUEST_ID_LEN bytes, or empty */
 };
 
+/* How an event looks to a watcher. */
+enum event_form {
+    FORM_PLAIN,    /* by its cause: ADDED, MODIFIED, DELETED */
+    FORM_ENTERED,  /* ADDED: it matches now and did not before */
+    FORM_LEFT,     /* DELETED: shows the previous body with this event's version */
+    FORM_SNAPSHOT, /* ADDED: part of the state; cause unspecified, no previous */
+};
+
 static inline bool event_is_delete(const struct event *e)
 {
     return e->cause == CAUSE_DELETED || e->cause == CAUSE_EXPIRED;
