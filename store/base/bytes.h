@@ -42,6 +42,9 @@ bool str_starts(struct str s, struct str prefix);
 char *str_dup(struct str s);
 /* A decimal uint64 without sign, spaces or superfluous zeros. */
 bool str_to_u64(struct str s, uint64_t *ret);
+/* Bytes of the well-formed UTF-8 character at s, of which n bytes are there; 0 if it is none.
+ * See: RFC 3629. */
+size_t utf8_len(const char *s, size_t n);
 
 /* A growing buffer, born with a ceiling. Appending past the ceiling sets `full`, drops that append
  * and all later ones; check once at the end. Initialise with buf_init, release with buf_fini. */
@@ -60,7 +63,7 @@ void buf_add(struct buf *b, const void *p, size_t n);
 void buf_addc(struct buf *b, char c);
 void buf_adds(struct buf *b, struct str s);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-/* Room for n bytes at the end, to be written by the caller; NULL when it would not fit. */
+/* n bytes more at the end, in use at once, for the caller to write; NULL when it would not fit. */
 char *buf_grow(struct buf *b, size_t n);
 static inline struct str buf_str(const struct buf *b)
 {

@@ -39,11 +39,13 @@ struct option {
     const char *help;     /* one sentence */
 };
 
-/* Fills `target` from defaults, environment and argv[*at…]. Without `interspersed` it stops at the
- * first word that is no option; with it, options and words may mix and the words are collected in
- * *ret_words (borrowed, at most words_max). "--" ends the options; "-" is a word; a word like "-5"
- * is an option and refused, so negative numbers need "--". Single letters may be joined (-An).
- * Errors: ERR_INVALID, naming the option, with a suggestion for a near miss. */
+/* Fills `target` from defaults, environment and argv[0 … argc-1] (no program's name in front). Without
+ * `interspersed` it stops at the first word that is no option: *ret_n_words says how many are left
+ * at the end of argv, and ret_words may be NULL. With it, options and words may mix, and the words
+ * are collected in ret_words (borrowed); more than words_max are refused. "--" ends the options; "-"
+ * is a word; a word like "-5" is an option and refused, so negative numbers need "--". Single
+ * letters may be joined (-An NAME, -AnNAME). An empty environment variable counts as unset.
+ * Errors: ERR_INVALID, naming the option in `field`, with a suggestion for a near miss. */
 enum errc options_parse(const struct option *table, size_t n, int argc, char *const *argv,
                         bool interspersed, void *target, const char **ret_words, size_t words_max,
                         size_t *ret_n_words, struct err *err) NODISCARD;
