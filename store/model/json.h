@@ -27,6 +27,16 @@ void json_text_string(struct str s, struct buf *out);
  * hashes. 1 and 1.0 are different values. */
 uint64_t json_hash(const json_t *v);
 
-void json_decrefp(json_t **v);
+/* For CLEANUP there is jansson's own json_decrefp. */
+
+/* For jansson's functions that read a value, or count a reference, and yet take no const. */
+static inline json_t *json_mutable(const json_t *v)
+{
+    return (json_t *)(uintptr_t)v;
+}
+
+/* How many levels of arrays and objects the value has; a scalar has none. Stops counting above
+ * JSON_DEPTH_MAX. */
+int json_depth(const json_t *v);
 
 #endif

@@ -33,6 +33,7 @@ enum errc name_check_resource(struct str s, const char *field, struct err *err) 
 enum errc name_check_namespace(struct str s, const char *field, struct err *err) NODISCARD;
 /* DNS-1123 subdomain, at most 253; ':' is allowed inside as well. */
 enum errc name_check_name(struct str s, const char *field, struct err *err) NODISCARD;
+/* Fields: "key.resource", "key.namespace", "key.name". */
 enum errc name_check_key(const struct key *k, struct err *err) NODISCARD;
 /* [subdomain/]name: label and annotation keys, finalizers. */
 enum errc name_check_qualified(struct str s, const char *field, struct err *err) NODISCARD;
@@ -41,7 +42,7 @@ enum errc name_check_label_value(struct str s, const char *field, struct err *er
 enum errc name_check_client_id(struct str s, const char *field, struct err *err) NODISCARD;
 
 /* The kind of an object that brings none: the resource's singular, capitalised ("jobs" → "Job",
- * "policies" → "Policy", "classes" → "Class"). */
+ * "policies" → "Policy", "classes" → "Class", "cron-jobs" → "CronJob"). */
 void name_kind_of_resource(struct str resource, char ret[RESOURCE_MAX_LEN + 1]);
 
 #endif
