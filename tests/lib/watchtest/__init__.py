@@ -2,6 +2,7 @@
 """The harness of the integration tests: real servers, real clients, and an oracle.
 
     run       a test program: its tests, clean-up, exit status
+    churn     writers, watchers and a server that dies again and again
     api       the messages, made from the protos at run time, and a client over them
     server    a watchd under our control: start, kill, stop the clock, restart
     cli       watchctl, once or as a long-lived watch
@@ -13,6 +14,7 @@ The oracle is the writers' journal. What the server says of its own history is n
 stream of a full watcher becomes a timeline only after every version of it was found in the journal.
 """
 from .api import *
+from .churn import *
 from .cli import *
 from .journal import *
 from .run import *

@@ -145,10 +145,10 @@ class Watcher(threading.Thread):
                      timeline.base if self.start_at == "oldest" else None)
 
 
-def record_of_lines(lines, sel):
-    """The record of a `watchctl watch -o json`. Without SYNCED (no --bookmarks) the first event out of
-    the snapshot cannot be told from a line, so the check finds the seam."""
+def record_of_lines(lines, since=None):
+    """The record of a `watchctl watch -o json`; without --since it needs --bookmarks, for SYNCED."""
     record = Record()
+    record.synced = since
     for line in lines:
         kind, obj = line["type"], line["object"]
         rv = int(obj["metadata"]["resourceVersion"])
