@@ -22,10 +22,14 @@ typedef int64_t row_t;
  * that exists, and the object's hashes; all borrowed until commit returns. */
 struct change {
     struct event event;      /* rv and time: out */
-    row_t row;               /* in for an update or deletion, out for a creation */
+    row_t row;               /* in for an update or deletion (0: of an object that the same batch
+                                creates, found by its key), out for a creation */
     uint64_t hash;           /* of the object in event.body */
     uint64_t spec_hash;
 };
+
+/* What an event costs on disk besides its texts, about. */
+#define ENGINE_EVENT_OVERHEAD 64
 
 /* What the engine tells the store. Called on the writer, inside commit and recover. */
 struct engine_sink {
@@ -62,13 +66,17 @@ struct engine_ops {
     /* --- writer ------------------------------------------------------------------------- */
 
     /* Must. Commits all changes in one durable transaction or none, assigns them rv = head + 1 … in
-     * order, then calls the sink once. Failing, nothing was committed if the code is
-     * ERR_STORAGE_FULL or ERR_UNAVAILABLE; whether it was is unknown for ERR_OUTCOME_UNKNOWN. After
-     * any failure but ERR_STORAGE_FULL the caller calls recover before the next commit. */
+     * order, moves engine.head, then calls the sink once. An update's or deletion's prev_rv must be
+     * the version in its row; that of an object changed twice in a batch follows from the order.
+     * Failing, nothing was committed if the code is ERR_STORAGE_FULL or ERR_UNAVAILABLE; whether it
+     * was is unknown for ERR_OUTCOME_UNKNOWN. After any failure but ERR_STORAGE_FULL the caller
+     * calls recover before the next commit. What was assigned is void after a failure. */
     enum errc (*commit)(struct engine *e, struct change *changes, size_t n, struct err *err);
 
-    /* Must. Finds out what is really there (reopens, checks) and calls the sink with events that
-     * were committed and not yet told. Errors: ERR_UNAVAILABLE: try again later; ERR_DATA_LOSS. */
+    /* Must. Finds out what is really there (reopens, checks), moves engine.head and engine.floor
+     * and calls the sink with events that were committed and not yet told. Their row is 0 when the
+     * object is gone by now, their hashes are 0 when it has changed again since.
+     * Errors: ERR_UNAVAILABLE: try again later; ERR_DATA_LOSS. */
     enum errc (*recover)(struct engine *e, struct err *err);
 
     /* Must. The object in a row, as a new reference, within the writer's own view.
@@ -81,8 +89,10 @@ struct engine_ops {
 
     /* May be NULL: nothing to compact. Deletes at most max_rows events, oldest first, with
      * rv <= upto, never the newest, and makes the new floor durable in the same transaction.
-     * For each it calls `gone` (before the commit; borrowed). *ret_floor is the floor
-     * afterwards. Errors: as commit. */
+     * For each it calls `gone` (before the commit; borrowed) with its size, measured as in
+     * history_keys. *ret_floor is the floor afterwards, as is engine.floor. Errors: as commit;
+     * then those that were told gone are still there, or after ERR_OUTCOME_UNKNOWN may be: recover
+     * sets engine.floor to what is. */
     enum errc (*compact)(struct engine *e, rv_t upto, size_t max_rows,
                          void (*gone)(void *arg, rv_t rv, const struct key *key, size_t bytes),
                          void *arg, rv_t *ret_floor, struct err *err);
@@ -114,8 +124,9 @@ struct engine_ops {
     enum errc (*history)(struct engine_reader *r, rv_t after, rv_t upto,
                          bool (*fn)(void *arg, const struct event *ev), void *arg,
                          struct err *err);
-    /* Must, within a view: identity of events only (rv, key, size on disk, time, cause, request
-     * id), for the start-up. ev->body and ev->delta are empty. */
+    /* Must, within a view: all of events but ev->body and ev->delta, which are empty, for the
+     * start-up; otherwise as history. bytes is about their size on disk: the lengths of key,
+     * labels, delta and body and ENGINE_EVENT_OVERHEAD. */
     enum errc (*history_keys)(struct engine_reader *r, rv_t after, rv_t upto,
                               bool (*fn)(void *arg, const struct event *ev, size_t bytes),
                               void *arg, struct err *err);
@@ -136,8 +147,9 @@ struct engine {
     const struct engine_ops *ops;
     struct engine_identity identity;
     struct engine_sink sink;    /* set by the store before the first commit */
-    rv_t head;                  /* at open: the last version */
-    rv_t floor;                 /* at open: the oldest that can be resumed from */
+    rv_t head;                  /* the last version told; moved on the writer only */
+    rv_t floor;                 /* the oldest that can be resumed from: the newest version removed,
+                                   or the epoch's base; moved on the writer only */
     int64_t run_seconds;        /* at open: the store's own clock */
 };
 

@@ -1,21 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The SQLite engine: one file, WAL, one connection that writes, commits and checkpoints.
- * The only place that knows SQL is engine_sqlite.c with engine_schema.c. */
+ * The only place that knows SQL is engine_sqlite*.c with engine_schema.c. */
 #ifndef WATCHD_ENGINE_SQLITE_H
 #define WATCHD_ENGINE_SQLITE_H
 
 #include "store/engine.h"
 
 struct engine_sqlite_options {
-    const char *path;     /* of the database; made if absent, mode 0600 */
-    const char *vfs;      /* SQLite VFS to use; NULL: the default. For tests. */
+    const char *path; /* of the database; made if absent, mode 0600 */
+    const char *vfs;  /* SQLite VFS to use; NULL: the default. For tests. */
+    bool no_sync;     /* Nothing is synced: a fault that tests plant. Never set elsewhere. */
 };
 
 /* Opens or makes the database, takes the lock file beside it, migrates, recovers.
- * Errors: ERR_INVALID: not our file, or newer than this program; ERR_DENIED: no access;
- * ERR_EXISTS: another process has it (the message names its pid); ERR_DATA_LOSS: corrupt;
+ * Errors: ERR_INVALID: not our file, or newer than this program, or no such folder; ERR_DENIED: no
+ * access; ERR_EXISTS: another process has it (the message names its pid); ERR_DATA_LOSS: corrupt;
  * ERR_UNAVAILABLE, ERR_STORAGE_FULL. */
 enum errc engine_sqlite_open(const struct engine_sqlite_options *opt, struct engine **ret,
                              struct err *err) NODISCARD;
+
+/* The last process that had the file open did not close it. Any thread. */
+bool engine_sqlite_was_unclean(const struct engine *e);
+
+/* Walks the whole file on a connection of its own and looks for damage; takes seconds per gigabyte,
+ * so it belongs on a thread of its own. The engine must not be closed meanwhile.
+ * Errors: ERR_DATA_LOSS, saying what is wrong; ERR_UNAVAILABLE; ERR_CANCELLED. */
+enum errc engine_sqlite_quick_check(struct engine *e, struct err *err) NODISCARD;
+/* Makes a running check, and every later one, end soon. Any thread. */
+void engine_sqlite_cancel_check(struct engine *e);
 
 #endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The lock file beside a database: at most one process has the database open. It is a file of its
+ * own, since closing any descriptor of the database would drop SQLite's locks on it.
+ * Owned by the engine. Threads: one at a time. */
+#ifndef WATCHD_ENGINE_LOCK_H
+#define WATCHD_ENGINE_LOCK_H
+
+#include "store/base/err.h"
+
+/* The one true path of a database that exists or is to be made: its folder must exist. Two names
+ * of one file give one path; a file with more than one hard link is refused, since each name would
+ * have a lock and a write-ahead log of its own. *ret is new.
+ * Errors: ERR_INVALID: no such folder, or not a plain file; ERR_DENIED. */
+enum errc engine_path(const char *path, char **ret, struct err *err) NODISCARD;
+
+/* Takes <path>.lock and writes our pid into it; `path` is from engine_path. *ret_fd holds the lock
+ * until engine_lock_release, or the end of the process. The file stays: to remove it would let two
+ * processes lock two files of that name.
+ * Errors: ERR_EXISTS: another has it (names its pid); ERR_DENIED; ERR_UNAVAILABLE. */
+enum errc engine_lock_take(const char *path, int *ret_fd, struct err *err) NODISCARD;
+void engine_lock_release(int fd); /* -1 is fine. */
+
+#endif

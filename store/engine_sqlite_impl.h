@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the SQLite engine share: the connection with its statements, the rows, and the
+ * engine itself. Private to store/engine_sqlite*.c and store/engine_schema.c.
+ * Threads: a struct conn belongs to one thread at a time. Of struct engine_sqlite, what is set at
+ * open never changes and may be read by all; the rest is the writer's, but for the atomics. */
+#ifndef WATCHD_ENGINE_SQLITE_IMPL_H
+#define WATCHD_ENGINE_SQLITE_IMPL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include <sqlite3.h>
+
+#include "store/engine_schema.h"
+#include "store/engine_sqlite.h"
+
+/* --- connection: engine_sqlite_conn.c ---------------------------------------------------- */
+
+/* Columns of the whole rows; row_event and row_object know this order. Big columns come last, so
+ * that a scan which leaves them out never follows an overflow page. */
+#define EVENT_IDENTITY                                                                      \
+    "rv,time,cause,resource,ns,name,generation,prev_rv,prev_generation,splice,prev_splice," \
+    "labels,prev_labels,request_id,crc"
+#define OBJECT_IDENTITY "id,rv,generation,resource,ns,name,labels,hash,spec_hash,splice,crc"
+
+enum conn_kind { CONN_WRITER = 1, CONN_READER = 2 };
+
+/* X(statement, kinds of connection that have it, SQL) */
+#define CONN_STATEMENTS(X)                                                                         \
+    X(ST_BEGIN, CONN_READER, "BEGIN")                                                              \
+    X(ST_BEGIN_WRITE, CONN_WRITER, "BEGIN IMMEDIATE")                                              \
+    X(ST_COMMIT, CONN_WRITER, "COMMIT")                                                            \
+    X(ST_ROLLBACK, CONN_WRITER | CONN_READER, "ROLLBACK")                                          \
+    X(ST_STATE, CONN_WRITER | CONN_READER,                                                         \
+      "SELECT (SELECT max(rv) FROM events),(SELECT v FROM meta WHERE k='floor')")                  \
+    X(ST_EVENT_ADD, CONN_WRITER,                                                                   \
+      "INSERT INTO events(" EVENT_IDENTITY                                                         \
+      ",delta,body) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                                    \
+    X(ST_EVENT_GET, CONN_WRITER | CONN_READER,                                                     \
+      "SELECT " EVENT_IDENTITY ",delta,body FROM events WHERE rv=?")                               \
+    X(ST_HISTORY, CONN_WRITER | CONN_READER,                                                       \
+      "SELECT " EVENT_IDENTITY ",delta,body FROM events WHERE rv>? AND rv<=? ORDER BY rv")         \
+    X(ST_HISTORY_KEYS, CONN_WRITER | CONN_READER,                                                  \
+      "SELECT " EVENT_IDENTITY ",length(delta),length(body) FROM events"                           \
+      " WHERE rv>? AND rv<=? ORDER BY rv LIMIT ?")                                                 \
+    X(ST_EVENTS_DROP, CONN_WRITER, "DELETE FROM events WHERE rv<=?")                               \
+    X(ST_OBJECT_ADD, CONN_WRITER,                                                                  \
+      "INSERT INTO objects(" OBJECT_IDENTITY ",body) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)")             \
+    X(ST_OBJECT_SET, CONN_WRITER,                                                                  \
+      "UPDATE objects SET rv=?,generation=?,labels=?,hash=?,spec_hash=?,splice=?,crc=?,body=?"     \
+      " WHERE id=? AND rv=?")                                                                      \
+    X(ST_OBJECT_DROP, CONN_WRITER, "DELETE FROM objects WHERE id=? AND rv=?")                      \
+    X(ST_OBJECT_GET, CONN_WRITER | CONN_READER,                                                    \
+      "SELECT " OBJECT_IDENTITY ",body FROM objects WHERE id=?")                                   \
+    X(ST_OBJECT_FIND, CONN_WRITER,                                                                 \
+      "SELECT id,rv,hash,spec_hash FROM objects WHERE resource=? AND ns=? AND name=?")             \
+    X(ST_OBJECTS, CONN_READER, "SELECT " OBJECT_IDENTITY ",length(body) FROM objects ORDER BY id") \
+    X(ST_LAST_ROW, CONN_WRITER, "SELECT max(id) FROM objects")                                     \
+    X(ST_META_SET, CONN_WRITER, "UPDATE meta SET v=? WHERE k=?")                                   \
+    X(ST_FREE_PAGES, CONN_WRITER, "PRAGMA freelist_count")
+
+enum conn_statement {
+#define CONN_ENUM(id, kinds, sql) id,
+    CONN_STATEMENTS(CONN_ENUM)
+#undef CONN_ENUM
+        ST_COUNT
+};
+
+struct conn {
+    sqlite3 *db;
+    sqlite3_stmt *st[ST_COUNT]; /* NULL for those of the other kind */
+};
+
+/* Opens and configures; the statements come later, by conn_prepare, when the tables are there.
+ * Never makes the file. After a failure the connection is closed. */
+enum errc conn_open(struct conn *c, enum conn_kind kind, const char *path, const char *vfs,
+                    bool no_sync, struct err *err) NODISCARD;
+enum errc conn_prepare(struct conn *c, enum conn_kind kind, struct err *err) NODISCARD;
+void conn_close(struct conn *c); /* One that is closed is fine. */
+
+/* Runs a statement that gives no row, bound already, and resets it. SQLITE_OK when it is done. */
+int conn_run(struct conn *c, enum conn_statement id);
+/* Checkpoints everything and truncates the log. Of the writer only. */
+int conn_checkpoint(struct conn *c);
+/* Makes certain that a transaction whose COMMIT failed cannot come back: cuts the write-ahead log
+ * behind the last committed frame, and syncs it. Of the writer, between transactions. */
+bool conn_cut_wal(struct conn *c);
+
+/* The error of the last call: ERR_STORAGE_FULL, ERR_DATA_LOSS or ERR_UNAVAILABLE.
+ * `doing` reads on after "cannot". */
+enum errc conn_fail(sqlite3 *db, int rc, const char *doing, struct err *err);
+
+/* For CLEANUP: a statement that is not reset holds a snapshot open. */
+static inline void stmt_resetp(sqlite3_stmt **st)
+{
+    if (*st != NULL) {
+        sqlite3_reset(*st);
+    }
+}
+
+/* --- rows: engine_sqlite_row.c ----------------------------------------------------------- */
+
+/* Each row has two checksums in its column crc: one of all columns but the big ones, so that scans
+ * which leave those out are verified too, and one of everything. */
+int row_bind_event(sqlite3_stmt *st, const struct event *ev);                 /* ST_EVENT_ADD */
+int row_bind_object_add(sqlite3_stmt *st, row_t row, const struct change *c); /* ST_OBJECT_ADD */
+int row_bind_object_set(sqlite3_stmt *st, row_t row, const struct change *c); /* ST_OBJECT_SET */
+
+/* The columns of the row at hand, borrowed from the statement until its next step or reset.
+ * Errors: ERR_DATA_LOSS, naming the version. */
+enum errc row_event(sqlite3_stmt *st, struct event *ret, struct err *err) NODISCARD;
+enum errc row_event_identity(sqlite3_stmt *st, struct event *ret, size_t *ret_bytes,
+                             struct err *err) NODISCARD;
+enum errc row_object(sqlite3_stmt *st, struct object **ret, struct err *err) NODISCARD;
+enum errc row_object_identity(sqlite3_stmt *st, struct engine_object *ret,
+                              struct err *err) NODISCARD;
+
+/* As row_event_identity, but takes a damaged row as it is: compaction must get rid of it too. */
+void row_event_unchecked(sqlite3_stmt *st, struct event *ret, size_t *ret_bytes);
+
+/* A copy of an event whose texts lie in `texts`, which is overwritten. */
+void row_event_copy(const struct event *ev, struct buf *texts, struct event *ret);
+
+/* The object of a row, as a new reference. Errors: as engine_ops.load. */
+enum errc row_load(struct conn *c, row_t row, struct object **ret, struct err *err) NODISCARD;
+
+/* --- engine: engine_sqlite.c, engine_sqlite_open.c, engine_sqlite_reader.c ----------------- */
+
+struct engine_sqlite {
+    struct engine base;
+    char *path;           /* real path of the database */
+    char *wal_path;       /* of the log beside it */
+    char *shm_path;       /* of the log's index */
+    char *vfs;            /* NULL: SQLite's default */
+    bool no_sync;         /* the planted fault of tests */
+    bool unclean;         /* at open: the last stop was not a clean one */
+    int lock_fd;          /* holds the lock file */
+    struct epochs epochs; /* of this history, from the oldest */
+
+    struct conn w;       /* the one connection that writes; closed after a failed recover */
+    bool suspect;        /* a commit failed: only recover may come next */
+    row_t next_row;      /* rows are never used again, so a late reader finds none or its own */
+    struct buf recalled; /* the texts of the event that recall gave */
+    unsigned commits;    /* since the free pages were counted */
+
+    _Atomic int64_t free_bytes;
+    _Atomic bool check_cancelled;
+};
+
+static inline struct engine_sqlite *engine_sqlite_of(struct engine *e)
+{
+    return (struct engine_sqlite *)e;
+}
+
+/* engine_sqlite_open.c: opens the writer's connection, reads what is there. *ret_head is the last
+ * version in the file. */
+enum errc engine_sqlite_attach(struct engine_sqlite *s, rv_t *ret_head, struct err *err) NODISCARD;
+void engine_sqlite_close(struct engine *e);
+
+/* engine_sqlite.c */
+extern const struct engine_ops engine_sqlite_ops;
+enum errc engine_sqlite_set_meta(struct engine_sqlite *s, const char *k, int64_t v,
+                                 struct err *err) NODISCARD;
+void engine_sqlite_count_free(struct engine_sqlite *s);
+
+/* engine_sqlite_recover.c */
+enum errc engine_sqlite_recover(struct engine *e, struct err *err);
+
+/* engine_sqlite_reader.c. The last version and the floor as the connection sees them. */
+enum errc engine_sqlite_state(struct conn *c, const struct epochs *epochs, rv_t *ret_head,
+                              rv_t *ret_floor, struct err *err) NODISCARD;
+/* Events with after < rv <= upto, verified and without a gap; upto <= the head. */
+enum errc engine_sqlite_scan(struct conn *c, const struct epochs *epochs, rv_t after, rv_t upto,
+                             bool (*fn)(void *arg, const struct event *ev), void *arg,
+                             struct err *err) NODISCARD;
+enum errc engine_sqlite_reader_open(struct engine *e, struct engine_reader **ret, struct err *err);
+void engine_sqlite_reader_close(struct engine_reader *r);
+enum errc engine_sqlite_view_begin(struct engine_reader *r, rv_t *ret_head, struct err *err);
+void engine_sqlite_view_end(struct engine_reader *r);
+enum errc engine_sqlite_read_row(struct engine_reader *r, row_t row, struct object **ret,
+                                 struct err *err);
+enum errc engine_sqlite_read_event(struct engine_reader *r, rv_t rv, struct event *ret,
+                                   struct err *err);
+enum errc engine_sqlite_history(struct engine_reader *r, rv_t after, rv_t upto,
+                                bool (*fn)(void *arg, const struct event *ev), void *arg,
+                                struct err *err);
+enum errc engine_sqlite_history_keys(struct engine_reader *r, rv_t after, rv_t upto,
+                                     bool (*fn)(void *arg, const struct event *ev, size_t bytes),
+                                     void *arg, struct err *err);
+enum errc engine_sqlite_objects(struct engine_reader *r,
+                                bool (*fn)(void *arg, const struct engine_object *o), void *arg,
+                                struct err *err);
+
+#endif

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows to events and objects and back, with their checksums.
+ *
+ * crc is two halves: the high one sums every column but the big ones (delta, body) and the lengths
+ * of those; the low one sums the high one's source and the big columns. What is summed is the value
+ * as read, not its encoding in the row, byte by byte in little-endian order, so a file may move
+ * between machines. */
+#include <endian.h>
+#include <inttypes.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "store/engine_sqlite_impl.h"
+
+enum event_column {
+    EV_RV,
+    EV_TIME,
+    EV_CAUSE,
+    EV_RESOURCE,
+    EV_NS,
+    EV_NAME,
+    EV_GENERATION,
+    EV_PREV_RV,
+    EV_PREV_GENERATION,
+    EV_SPLICE,
+    EV_PREV_SPLICE,
+    EV_LABELS,
+    EV_PREV_LABELS,
+    EV_REQUEST_ID,
+    EV_CRC,
+    EV_DELTA,
+    EV_BODY
+};
+
+enum object_column {
+    OB_ID,
+    OB_RV,
+    OB_GENERATION,
+    OB_RESOURCE,
+    OB_NS,
+    OB_NAME,
+    OB_LABELS,
+    OB_HASH,
+    OB_SPEC_HASH,
+    OB_SPLICE,
+    OB_CRC,
+    OB_BODY
+};
+
+static uint64_t sum_str(struct str s)
+{
+    return htole64(s.n != 0 ? XXH3_64bits(s.p, s.n) : 0);
+}
+
+static uint64_t event_sum(const struct event *ev, size_t delta_n, size_t body_n)
+{
+    const uint64_t v[] = {
+        htole64(ev->rv),
+        htole64((uint64_t)ev->time),
+        htole64((uint64_t)ev->cause),
+        htole64(ev->generation),
+        htole64(ev->prev_rv),
+        htole64(ev->prev_generation),
+        htole64((uint64_t)ev->splice | (uint64_t)ev->prev_splice << 32),
+        htole64(delta_n),
+        htole64(body_n),
+        sum_str(ev->key.resource),
+        sum_str(ev->key.ns),
+        sum_str(ev->key.name),
+        sum_str(ev->labels),
+        sum_str(ev->prev_labels),
+        sum_str(ev->request_id),
+    };
+    return XXH3_64bits(v, sizeof(v));
+}
+
+/* Of an object's identity; row and labels are those of the columns. */
+static uint64_t object_sum(const struct engine_object *o, uint64_t hash, uint64_t spec_hash,
+                           uint32_t splice, size_t body_n)
+{
+    const uint64_t v[] = {
+        htole64((uint64_t)o->row), htole64(o->rv),
+        htole64(o->generation),    htole64(hash),
+        htole64(spec_hash),        htole64(splice),
+        htole64(body_n),           sum_str(o->key.resource),
+        sum_str(o->key.ns),        sum_str(o->key.name),
+        sum_str(o->labels),
+    };
+    return XXH3_64bits(v, sizeof(v));
+}
+
+static int64_t whole_crc(uint64_t identity, struct str delta, struct str body)
+{
+    const uint64_t v[] = {htole64(identity), sum_str(delta), sum_str(body)};
+    uint64_t whole = XXH3_64bits(v, sizeof(v));
+    return (int64_t)(identity << 32 | (whole & UINT32_MAX));
+}
+
+static bool identity_matches(int64_t crc, uint64_t identity)
+{
+    return (uint64_t)crc >> 32 == (identity & UINT32_MAX);
+}
+
+/* --- to rows ----------------------------------------------------------------------------- */
+
+/* Texts and blobs are bound as they lie; they live until the statement has run. */
+static int bind_text(sqlite3_stmt *st, int at, struct str s)
+{
+    return sqlite3_bind_text64(st, at, s.n != 0 ? s.p : "", s.n, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+static int bind_text_or_null(sqlite3_stmt *st, int at, struct str s)
+{
+    return s.n != 0 ? bind_text(st, at, s) : sqlite3_bind_null(st, at);
+}
+
+static int bind_blob(sqlite3_stmt *st, int at, struct str s)
+{
+    return sqlite3_bind_blob64(st, at, s.n != 0 ? s.p : "", s.n, SQLITE_STATIC);
+}
+
+static int bind_blob_or_null(sqlite3_stmt *st, int at, struct str s)
+{
+    return s.n != 0 ? bind_blob(st, at, s) : sqlite3_bind_null(st, at);
+}
+
+static int bind_u64(sqlite3_stmt *st, int at, uint64_t v)
+{
+    return sqlite3_bind_int64(st, at, (int64_t)v);
+}
+
+/* Binding fails only when memory runs out or a text is above SQLite's limit; one answer for all. */
+int row_bind_event(sqlite3_stmt *st, const struct event *ev)
+{
+    int64_t crc = whole_crc(event_sum(ev, ev->delta.n, ev->body.n), ev->delta, ev->body);
+    int rc = bind_u64(st, EV_RV + 1, ev->rv);
+    rc |= sqlite3_bind_int64(st, EV_TIME + 1, ev->time);
+    rc |= sqlite3_bind_int(st, EV_CAUSE + 1, (int)ev->cause);
+    rc |= bind_text(st, EV_RESOURCE + 1, ev->key.resource);
+    rc |= bind_text(st, EV_NS + 1, ev->key.ns);
+    rc |= bind_text(st, EV_NAME + 1, ev->key.name);
+    rc |= bind_u64(st, EV_GENERATION + 1, ev->generation);
+    rc |= bind_u64(st, EV_PREV_RV + 1, ev->prev_rv);
+    rc |= bind_u64(st, EV_PREV_GENERATION + 1, ev->prev_generation);
+    rc |= bind_u64(st, EV_SPLICE + 1, ev->splice);
+    rc |= bind_u64(st, EV_PREV_SPLICE + 1, ev->prev_splice);
+    rc |= bind_text_or_null(st, EV_LABELS + 1, ev->labels);
+    rc |= str_eq(ev->prev_labels, ev->labels) ? sqlite3_bind_null(st, EV_PREV_LABELS + 1)
+                                              : bind_text(st, EV_PREV_LABELS + 1, ev->prev_labels);
+    rc |= bind_blob_or_null(st, EV_REQUEST_ID + 1, ev->request_id);
+    rc |= sqlite3_bind_int64(st, EV_CRC + 1, crc);
+    rc |= bind_blob_or_null(st, EV_DELTA + 1, ev->delta);
+    rc |= bind_blob(st, EV_BODY + 1, ev->body);
+    return rc == SQLITE_OK ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+static int64_t object_crc(row_t row, const struct change *c)
+{
+    const struct event *ev = &c->event;
+    const struct engine_object o = {.row = row,
+                                    .rv = ev->rv,
+                                    .generation = ev->generation,
+                                    .key = ev->key,
+                                    .labels = ev->labels};
+    return whole_crc(object_sum(&o, c->hash, c->spec_hash, ev->splice, ev->body.n), STR_EMPTY,
+                     ev->body);
+}
+
+int row_bind_object_add(sqlite3_stmt *st, row_t row, const struct change *c)
+{
+    const struct event *ev = &c->event;
+    int rc = sqlite3_bind_int64(st, OB_ID + 1, row);
+    rc |= bind_u64(st, OB_RV + 1, ev->rv);
+    rc |= bind_u64(st, OB_GENERATION + 1, ev->generation);
+    rc |= bind_text(st, OB_RESOURCE + 1, ev->key.resource);
+    rc |= bind_text(st, OB_NS + 1, ev->key.ns);
+    rc |= bind_text(st, OB_NAME + 1, ev->key.name);
+    rc |= bind_text_or_null(st, OB_LABELS + 1, ev->labels);
+    rc |= bind_u64(st, OB_HASH + 1, c->hash);
+    rc |= bind_u64(st, OB_SPEC_HASH + 1, c->spec_hash);
+    rc |= bind_u64(st, OB_SPLICE + 1, ev->splice);
+    rc |= sqlite3_bind_int64(st, OB_CRC + 1, object_crc(row, c));
+    rc |= bind_blob(st, OB_BODY + 1, ev->body);
+    return rc == SQLITE_OK ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+int row_bind_object_set(sqlite3_stmt *st, row_t row, const struct change *c)
+{
+    const struct event *ev = &c->event;
+    int rc = bind_u64(st, 1, ev->rv);
+    rc |= bind_u64(st, 2, ev->generation);
+    rc |= bind_text_or_null(st, 3, ev->labels);
+    rc |= bind_u64(st, 4, c->hash);
+    rc |= bind_u64(st, 5, c->spec_hash);
+    rc |= bind_u64(st, 6, ev->splice);
+    rc |= sqlite3_bind_int64(st, 7, object_crc(row, c));
+    rc |= bind_blob(st, 8, ev->body);
+    rc |= sqlite3_bind_int64(st, 9, row);
+    rc |= bind_u64(st, 10, ev->prev_rv);
+    return rc == SQLITE_OK ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+/* --- from rows --------------------------------------------------------------------------- */
+
+/* Texts are taken as blobs: that gives the bytes where they lie in the page, without a copy. */
+static struct str column(sqlite3_stmt *st, int at)
+{
+    const char *p = sqlite3_column_blob(st, at);
+    return (struct str){p, p != NULL ? (size_t)sqlite3_column_bytes(st, at) : 0};
+}
+
+static uint64_t column_u64(sqlite3_stmt *st, int at)
+{
+    return (uint64_t)sqlite3_column_int64(st, at);
+}
+
+static enum errc damaged_event(rv_t rv, struct err *err)
+{
+    return err_set(
+        err, ERR_DATA_LOSS,
+        "the stored event of version %" PRIu64 " is damaged (checksum): restore from a backup", rv);
+}
+
+static enum errc damaged_object(const struct engine_object *o, struct err *err)
+{
+    return err_set(err, ERR_DATA_LOSS,
+                   "the stored object %.*s/%.*s of version %" PRIu64
+                   " is damaged (checksum): restore from a backup",
+                   STR_ARG(o->key.resource), STR_ARG(o->key.name), o->rv);
+}
+
+static void event_columns(sqlite3_stmt *st, struct event *ret)
+{
+    ret->rv = column_u64(st, EV_RV);
+    ret->time = sqlite3_column_int64(st, EV_TIME);
+    ret->cause = (enum cause)sqlite3_column_int(st, EV_CAUSE);
+    ret->key.resource = column(st, EV_RESOURCE);
+    ret->key.ns = column(st, EV_NS);
+    ret->key.name = column(st, EV_NAME);
+    ret->generation = column_u64(st, EV_GENERATION);
+    ret->prev_rv = column_u64(st, EV_PREV_RV);
+    ret->prev_generation = column_u64(st, EV_PREV_GENERATION);
+    ret->splice = (uint32_t)sqlite3_column_int64(st, EV_SPLICE);
+    ret->prev_splice = (uint32_t)sqlite3_column_int64(st, EV_PREV_SPLICE);
+    ret->labels = column(st, EV_LABELS);
+    ret->prev_labels = sqlite3_column_type(st, EV_PREV_LABELS) == SQLITE_NULL
+                           ? ret->labels
+                           : column(st, EV_PREV_LABELS);
+    ret->request_id = column(st, EV_REQUEST_ID);
+    ret->delta = STR_EMPTY;
+    ret->body = STR_EMPTY;
+}
+
+enum errc row_event(sqlite3_stmt *st, struct event *ret, struct err *err)
+{
+    event_columns(st, ret);
+    ret->delta = column(st, EV_DELTA);
+    ret->body = column(st, EV_BODY);
+    uint64_t identity = event_sum(ret, ret->delta.n, ret->body.n);
+    if (sqlite3_column_int64(st, EV_CRC) != whole_crc(identity, ret->delta, ret->body)) {
+        return damaged_event(ret->rv, err);
+    }
+    return OK;
+}
+
+void row_event_unchecked(sqlite3_stmt *st, struct event *ret, size_t *ret_bytes)
+{
+    event_columns(st, ret);
+    *ret_bytes = ENGINE_EVENT_OVERHEAD + ret->key.resource.n + ret->key.ns.n + ret->key.name.n +
+                 ret->labels.n + (size_t)sqlite3_column_int64(st, EV_DELTA) +
+                 (size_t)sqlite3_column_int64(st, EV_BODY);
+}
+
+enum errc row_event_identity(sqlite3_stmt *st, struct event *ret, size_t *ret_bytes,
+                             struct err *err)
+{
+    row_event_unchecked(st, ret, ret_bytes);
+    uint64_t identity = event_sum(ret, (size_t)sqlite3_column_int64(st, EV_DELTA),
+                                  (size_t)sqlite3_column_int64(st, EV_BODY));
+    if (!identity_matches(sqlite3_column_int64(st, EV_CRC), identity)) {
+        return damaged_event(ret->rv, err);
+    }
+    return OK;
+}
+
+static void object_columns(sqlite3_stmt *st, struct engine_object *ret)
+{
+    ret->row = sqlite3_column_int64(st, OB_ID);
+    ret->rv = column_u64(st, OB_RV);
+    ret->generation = column_u64(st, OB_GENERATION);
+    ret->key.resource = column(st, OB_RESOURCE);
+    ret->key.ns = column(st, OB_NS);
+    ret->key.name = column(st, OB_NAME);
+    ret->labels = column(st, OB_LABELS);
+}
+
+enum errc row_object(sqlite3_stmt *st, struct object **ret, struct err *err)
+{
+    struct engine_object o;
+    object_columns(st, &o);
+    uint64_t hash = column_u64(st, OB_HASH);
+    uint64_t spec_hash = column_u64(st, OB_SPEC_HASH);
+    uint32_t splice = (uint32_t)sqlite3_column_int64(st, OB_SPLICE);
+    struct str body = column(st, OB_BODY);
+    uint64_t identity = object_sum(&o, hash, spec_hash, splice, body.n);
+    if (sqlite3_column_int64(st, OB_CRC) != whole_crc(identity, STR_EMPTY, body)) {
+        return damaged_object(&o, err);
+    }
+    struct object *object =
+        object_new(&o.key, o.labels, body, splice, o.generation, hash, spec_hash);
+    object->rv = o.rv;
+    *ret = object;
+    return OK;
+}
+
+enum errc row_object_identity(sqlite3_stmt *st, struct engine_object *ret, struct err *err)
+{
+    object_columns(st, ret);
+    uint64_t identity = object_sum(ret, column_u64(st, OB_HASH), column_u64(st, OB_SPEC_HASH),
+                                   (uint32_t)sqlite3_column_int64(st, OB_SPLICE),
+                                   (size_t)sqlite3_column_int64(st, OB_BODY));
+    if (!identity_matches(sqlite3_column_int64(st, OB_CRC), identity)) {
+        return damaged_object(ret, err);
+    }
+    return OK;
+}
+
+void row_event_copy(const struct event *ev, struct buf *texts, struct event *ret)
+{
+    *ret = *ev;
+    struct str *strs[] = {&ret->key.resource, &ret->key.ns, &ret->key.name, &ret->labels,
+                          &ret->prev_labels,  &ret->body,   &ret->delta,    &ret->request_id};
+    size_t total = 0;
+    for (size_t i = 0; i < sizeof(strs) / sizeof(strs[0]); i++) {
+        total += strs[i]->n;
+    }
+    buf_clear(texts);
+    char *at = buf_grow(texts, total);
+    for (size_t i = 0; i < sizeof(strs) / sizeof(strs[0]); i++) {
+        if (strs[i]->n != 0) {
+            memcpy(at, strs[i]->p, strs[i]->n);
+            strs[i]->p = at;
+            at += strs[i]->n;
+        }
+    }
+}
+
+enum errc row_load(struct conn *c, row_t row, struct object **ret, struct err *err)
+{
+    CLEANUP(stmt_resetp) sqlite3_stmt *st = c->st[ST_OBJECT_GET];
+    sqlite3_bind_int64(st, 1, row);
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) {
+        return row_object(st, ret, err);
+    }
+    if (rc == SQLITE_DONE) {
+        return err_set(err, ERR_NOT_FOUND, "no object in row %" PRId64, row);
+    }
+    return conn_fail(c->db, rc, "read an object", err);
+}
