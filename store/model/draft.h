@@ -29,7 +29,9 @@ struct draft;
  * absent, and must equal the key's where present. Members of metadata that the server sets (uid,
  * resourceVersion, generation, creationTimestamp, …) are left out of the draft;
  * resourceVersion and uid are given back as a precondition (null and "" mean none).
- * apiVersion and kind are filled in where absent. `doc` is borrowed; limit_bytes bounds the text.
+ * apiVersion and kind are filled in where absent; null counts as absent there, and everywhere
+ * directly in metadata. `doc` is borrowed; limit_bytes bounds the text with what the server adds.
+ * ret_pre may be NULL: then both are ignored.
  * Errors: ERR_INVALID or ERR_TOO_LARGE with the field ("metadata.labels[\"a b\"]"). */
 enum errc draft_new(const struct key *key, const json_t *doc, size_t limit_bytes,
                     struct draft **ret, struct precondition *ret_pre, struct err *err) NODISCARD;

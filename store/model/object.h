@@ -29,8 +29,8 @@ struct object {
     uint32_t splice;     /* offset in body where version and generation belong */
     rv_t rv;             /* version that wrote it; 0 while it is not committed */
     uint64_t generation; /* 1 at creation; +1 when anything outside metadata and status changes */
-    uint64_t hash;       /* json_hash of all the user gave: equal documents, equal hashes */
-    uint64_t spec_hash;  /* the same of all outside metadata and status */
+    uint64_t hash;       /* of all the user gave: equal documents, equal hashes */
+    uint64_t spec_hash;  /* json_hash of all outside metadata and status */
     struct key key;
     struct str labels;   /* canonical */
     struct str body;     /* as above */
@@ -54,7 +54,8 @@ size_t splice_text(rv_t rv, uint64_t generation, char ret[SPLICE_MAX]);
 void object_render(struct str body, uint32_t splice, rv_t rv, uint64_t generation,
                    struct buf *out);
 
-/* The stored body as a tree, without version and generation. New reference. */
+/* The stored body as a tree, without version and generation. New reference, never NULL: a body that
+ * is no JSON is a fault of ours. */
 json_t *object_tree(const struct object *o);
 
 #endif
