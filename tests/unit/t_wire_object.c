@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/wire_random.h"
+
+extern const ProtobufCMessageDescriptor watch__v1__get_request__descriptor,
+    watch__v1__get_response__descriptor, watch__v1__list_request__descriptor,
+    watch__v1__list_response__descriptor, watch__v1__put_request__descriptor,
+    watch__v1__patch_request__descriptor, watch__v1__delete_request__descriptor,
+    watch__v1__put_response__descriptor, watch__v1__patch_response__descriptor,
+    watch__v1__delete_response__descriptor;
+
+struct fixture {
+    struct rnd rnd;
+    struct arena arena;
+    struct buf out;
+    struct err err;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = mem_zalloc(sizeof(*f));
+    rnd_init(&f->rnd, 1);
+    arena_init(&f->arena, BUDGET);
+    buf_init(&f->out, BUF_LIMIT);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    rnd_fini(&f->rnd);
+    arena_fini(&f->arena);
+    buf_fini(&f->out);
+    free(f);
+    return 0;
+}
+
+/* The next message, in memory as small as a server's. */
+static void again(struct fixture *f)
+{
+    buf_clear(&f->out);
+    arena_fini(&f->arena);
+    arena_init(&f->arena, BUDGET);
+}
+
+static void get_requests_come_back(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < ROUNDS; i++, again(f)) {
+        struct wire_get_request m = {rnd_key(&f->rnd)};
+        struct wire_get_request back;
+        wire_write_get_request(&m, &f->out);
+        assert_as_packed(&watch__v1__get_request__descriptor, buf_str(&f->out));
+        assert_int_equal(wire_read_get_request(&f->arena, buf_str(&f->out), &back, &f->err), OK);
+        assert_key(&back.key, &m.key);
+    }
+}
+
+static void an_empty_request_is_all_defaults(void **state)
+{
+    struct fixture *f = *state;
+    struct wire_get_request get;
+    assert_int_equal(wire_read_get_request(&f->arena, STR_EMPTY, &get, &f->err), OK);
+    assert_int_equal(get.key.name.n, 0);
+    struct wire_write_request put;
+    assert_int_equal(wire_read_put_request(&f->arena, STR_EMPTY, &put, &f->err), OK);
+    assert_int_equal(put.json.n, 0);
+    assert_int_equal(put.mode, WIRE_PUT_ANY);
+    assert_int_equal(put.pre.rv, 0);
+    assert_string_equal(put.pre.uid, "");
+    assert_int_equal(put.request_id.n, 0);
+}
+
+static void list_requests_come_back(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < ROUNDS; i++, again(f)) {
+        struct wire_list_request m = {rnd_selection(&f->rnd), rnd_u32(&f->rnd),
+                                      rnd_text(&f->rnd, 400)};
+        struct wire_list_request back;
+        wire_write_list_request(&m, &f->out);
+        assert_as_packed(&watch__v1__list_request__descriptor, buf_str(&f->out));
+        assert_int_equal(wire_read_list_request(&f->arena, buf_str(&f->out), &back, &f->err), OK);
+        assert_selection(&back.selection, &m.selection);
+        assert_int_equal(back.limit, m.limit);
+        assert_str(back.continue_token, m.continue_token);
+    }
+}
+
+static struct wire_write_request rnd_write(struct rnd *r)
+{
+    struct wire_write_request m = {
+        .key = rnd_key(r),
+        .json = rnd_text(r, 3000),
+        .mode = (int)rnd_below(r, 3),
+        .scope = (int)rnd_below(r, 3),
+        .pre.rv = rnd_bool(r) ? rnd_u64(r) : 0,
+        .dry_run = rnd_bool(r),
+        .request_id = rnd_bool(r) ? rnd_bytes(r, REQUEST_ID_LEN) : STR_EMPTY,
+        .return_object = rnd_bool(r),
+    };
+    if (rnd_bool(r)) {
+        random_uuid(m.pre.uid);
+    }
+    return m;
+}
+
+static void assert_write(const struct wire_write_request *got,
+                         const struct wire_write_request *wanted)
+{
+    assert_key(&got->key, &wanted->key);
+    assert_str(got->json, wanted->json);
+    assert_int_equal(got->mode, wanted->mode);
+    assert_int_equal(got->scope, wanted->scope);
+    assert_int_equal(got->pre.rv, wanted->pre.rv);
+    assert_string_equal(got->pre.uid, wanted->pre.uid);
+    assert_int_equal(got->dry_run, wanted->dry_run);
+    assert_str(got->request_id, wanted->request_id);
+    assert_int_equal(got->return_object, wanted->return_object);
+}
+
+static void put_requests_come_back(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < ROUNDS; i++, again(f)) {
+        struct wire_write_request m = rnd_write(&f->rnd);
+        struct wire_write_request back;
+        wire_write_put_request(&m, &f->out);
+        assert_as_packed(&watch__v1__put_request__descriptor, buf_str(&f->out));
+        assert_int_equal(wire_read_put_request(&f->arena, buf_str(&f->out), &back, &f->err), OK);
+        assert_write(&back, &m);
+    }
+}
+
+static void patch_requests_come_back(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < ROUNDS; i++, again(f)) {
+        struct wire_write_request m = rnd_write(&f->rnd);
+        struct wire_write_request back;
+        wire_write_patch_request(&m, &f->out);
+        assert_as_packed(&watch__v1__patch_request__descriptor, buf_str(&f->out));
+        assert_int_equal(wire_read_patch_request(&f->arena, buf_str(&f->out), &back, &f->err), OK);
+        m.mode = m.scope = 0;
+        assert_write(&back, &m);
+    }
+}
+
+static void delete_requests_come_back(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < ROUNDS; i++, again(f)) {
+        struct wire_write_request m = rnd_write(&f->rnd);
+        struct wire_write_request back;
+        wire_write_delete_request(&m, &f->out);
+        assert_as_packed(&watch__v1__delete_request__descriptor, buf_str(&f->out));
+        assert_int_equal(wire_read_delete_request(&f->arena, buf_str(&f->out), &back, &f->err), OK);
+        m.mode = m.scope = 0;
+        m.json = STR_EMPTY;
+        assert_write(&back, &m);
+    }
+}
+
+static void write_responses_come_back_and_are_one_message_for_all_three(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < ROUNDS; i++, again(f)) {
+        struct wire_write_response m = {
+            .object = {rnd_key(&f->rnd), rnd_u64(&f->rnd), rnd_text(&f->rnd, 3000)},
+            .result = (enum wire_result)rnd_below(&f->rnd, 5),
+            .uid = rnd_text(&f->rnd, 36),
+            .generation = rnd_u64(&f->rnd),
+        };
+        struct wire_write_response back;
+        wire_write_write_response(&m, &f->out);
+        assert_as_packed(&watch__v1__put_response__descriptor, buf_str(&f->out));
+        assert_as_packed(&watch__v1__patch_response__descriptor, buf_str(&f->out));
+        assert_as_packed(&watch__v1__delete_response__descriptor, buf_str(&f->out));
+        assert_int_equal(wire_read_write_response(&f->arena, buf_str(&f->out), &back, &f->err), OK);
+        assert_object(&back.object, &m.object);
+        assert_int_equal(back.result, m.result);
+        assert_str(back.uid, m.uid);
+        assert_int_equal(back.generation, m.generation);
+    }
+}
+
+/* A stored object, and what is to be seen of it. */
+static struct object rnd_object(struct rnd *r, struct wire_object *ret_seen)
+{
+    struct str body = rnd_text(r, 2000);
+    size_t splice = rnd_below(r, body.n + 1);
+    struct object o = {
+        .splice = (uint32_t)splice,
+        .rv = rnd_u64(r),
+        .generation = rnd_u64(r),
+        .key = rnd_key(r),
+        .body = body,
+    };
+    /* The text's halves must be UTF-8 each, as those of real documents are. */
+    while (o.splice > 0 && o.splice < body.n && (body.p[o.splice] & 0xc0) == 0x80) {
+        o.splice--;
+    }
+    char version[SPLICE_MAX];
+    size_t n = splice_text(o.rv, o.generation, version);
+    char *json = arena_alloc(&r->texts, body.n + n);
+    assert_non_null(json);
+    memcpy(json, body.p, o.splice);
+    memcpy(json + o.splice, version, n);
+    memcpy(json + o.splice + n, body.p + o.splice, body.n - o.splice);
+    *ret_seen = (struct wire_object){
+        o.key, o.rv, {json, body.n + n}
+    };
+    return o;
+}
+
+static void a_stored_object_is_answered_with_its_version_spliced_in(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < ROUNDS; i++, again(f)) {
+        struct wire_object seen;
+        struct object o = rnd_object(&f->rnd, &seen);
+        struct wire_get_response back;
+        wire_write_get_response(&o, &f->out);
+        assert_as_packed(&watch__v1__get_response__descriptor, buf_str(&f->out));
+        assert_int_equal(wire_read_get_response(&f->arena, buf_str(&f->out), &back, &f->err), OK);
+        assert_object(&back.object, &seen);
+    }
+}
+
+static void a_list_written_in_pieces_is_one_response(void **state)
+{
+    struct fixture *f = *state;
+    enum { OBJECTS = 20 };
+    for (int i = 0; i < ROUNDS; i++, again(f)) {
+        struct wire_object seen[OBJECTS];
+        size_t n = rnd_below(&f->rnd, OBJECTS + 1);
+        rv_t rv = rnd_u64(&f->rnd);
+        struct str token = rnd_text(&f->rnd, 300);
+        bool end_first = rnd_bool(&f->rnd);
+        if (end_first) {
+            wire_append_list_end(rv, token, &f->out);
+        }
+        for (size_t k = 0; k < n; k++) {
+            struct object o = rnd_object(&f->rnd, &seen[k]);
+            wire_append_list_object(&o, &f->out);
+        }
+        if (!end_first) {
+            wire_append_list_end(rv, token, &f->out);
+        }
+        struct wire_list_response back;
+        assert_int_equal(wire_read_list_response(&f->arena, buf_str(&f->out), &back, &f->err), OK);
+        assert_int_equal(back.rv, rv);
+        assert_str(back.continue_token, token);
+        assert_int_equal(back.n_objects, n);
+        for (size_t k = 0; k < n; k++) {
+            assert_object(&back.objects[k], &seen[k]);
+        }
+    }
+}
+
+static void one_piece_of_a_list_is_what_protobuf_packs(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < ROUNDS; i++, again(f)) {
+        struct wire_object seen;
+        struct object o = rnd_object(&f->rnd, &seen);
+        wire_append_list_object(&o, &f->out);
+        assert_as_packed(&watch__v1__list_response__descriptor, buf_str(&f->out));
+    }
+}
+
+static void a_document_of_a_megabyte_passes_both_ways(void **state)
+{
+    struct fixture *f = *state;
+    struct wire_write_request m = {.key.name = STR("big")};
+    char *json = mem_alloc(OBJECT_MAX_BYTES);
+    memset(json, 'x', OBJECT_MAX_BYTES);
+    m.json = (struct str){json, OBJECT_MAX_BYTES};
+    wire_write_put_request(&m, &f->out);
+    /* One copy of the document, and little else. */
+    arena_fini(&f->arena);
+    arena_init(&f->arena, OBJECT_MAX_BYTES + (size_t)16 * 1024);
+    struct wire_write_request back;
+    assert_int_equal(wire_read_put_request(&f->arena, buf_str(&f->out), &back, &f->err), OK);
+    assert_str(back.json, m.json);
+    free(json);
+}
+
+static void a_request_id_of_another_length_is_refused_by_name(void **state)
+{
+    struct fixture *f = *state;
+    static const size_t lengths[] = {1, 15, 17, 400};
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++, again(f)) {
+        struct wire_write_request m = {.request_id = rnd_bytes(&f->rnd, lengths[i])};
+        struct wire_write_request back;
+        wire_write_put_request(&m, &f->out);
+        assert_int_equal(wire_read_put_request(&f->arena, buf_str(&f->out), &back, &f->err),
+                         ERR_INVALID);
+        assert_string_equal(f->err.field, "request_id");
+    }
+}
+
+static void a_uid_that_is_too_long_is_refused_by_name(void **state)
+{
+    struct fixture *f = *state;
+    /* Precondition (field 2 of DeleteRequest) with a uid (field 2) of 37 characters. */
+    struct str in = STR("\x12\x27\x12\x25"
+                        "0123456789012345678901234567890123456");
+    struct wire_write_request back;
+    assert_int_equal(wire_read_delete_request(&f->arena, in, &back, &f->err), ERR_INVALID);
+    assert_string_equal(f->err.field, "precondition.uid");
+}
+
+static void what_does_not_fit_the_buffer_leaves_it_marked_full(void **state)
+{
+    struct fixture *f = *state;
+    struct wire_object seen;
+    struct object o = rnd_object(&f->rnd, &seen);
+    wire_write_get_response(&o, &f->out);
+    size_t n = f->out.n;
+    struct buf small;
+    buf_init(&small, n - 1);
+    wire_write_get_response(&o, &small);
+    assert_true(small.full);
+    buf_fini(&small);
+    buf_init(&small, n);
+    wire_write_get_response(&o, &small);
+    assert_false(small.full);
+    buf_fini(&small);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(get_requests_come_back),
+        TEST(an_empty_request_is_all_defaults),
+        TEST(list_requests_come_back),
+        TEST(put_requests_come_back),
+        TEST(patch_requests_come_back),
+        TEST(delete_requests_come_back),
+        TEST(write_responses_come_back_and_are_one_message_for_all_three),
+        TEST(a_stored_object_is_answered_with_its_version_spliced_in),
+        TEST(a_list_written_in_pieces_is_one_response),
+        TEST(one_piece_of_a_list_is_what_protobuf_packs),
+        TEST(a_document_of_a_megabyte_passes_both_ways),
+        TEST(a_request_id_of_another_length_is_refused_by_name),
+        TEST(a_uid_that_is_too_long_is_refused_by_name),
+        TEST(what_does_not_fit_the_buffer_leaves_it_marked_full),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
