@@ -44,8 +44,10 @@ uint64_t selections_hash(const struct selections *s);
 bool scope_covers(const struct scope *s, const struct key *k);
 /* Does any of them select an object with these labels? */
 bool selections_match(const struct selections *s, const struct key *k, struct str labels);
-/* The smallest key >= k that could be selected, by resource, namespace and name only. False if
- * there is none. *ret borrows from s and k. With `k` itself possible, *ret is k. */
+/* Where to go on in an index in key order: no key in [k, *ret) could be selected, by resource,
+ * namespace and name only. *ret is k iff k itself could be; else it lies ahead and need not be a
+ * valid key: look up the first key at or behind it and ask again. False if nothing >= k could be
+ * selected. *ret borrows from s and k. */
 bool selections_seek(const struct selections *s, const struct key *k, struct key *ret);
 
 #endif
