@@ -48,8 +48,7 @@ static void requirement_fini(struct requirement *r)
     *r = (struct requirement){0};
 }
 
-/* Sorts, drops repetitions and writes the text (1). False when it is too long to be parsed again.
- */
+/* Makes (1) true and writes the text. False when it is too long to be parsed again. */
 static bool canonicalise(struct selector *s)
 {
     CLEANUP(buf_fini) struct buf texts;
@@ -96,11 +95,7 @@ enum errc selector_parse(struct str text, const char *field, struct selector **r
     CLEANUP(selector_freep) struct selector *s = mem_zalloc(sizeof(*s));
     s->v = mem_zalloc(SELECTOR_MAX_REQUIREMENTS * sizeof(*s->v));
     s->source = str_dup(text);
-    struct lexer lx = {
-        .text = {s->source, text.n},
-          .field = field, .err = err
-    };
-    enum errc code = parse_all(&lx, s);
+    enum errc code = selector_read((struct str){s->source, text.n}, field, s, err); /* (2) */
     if (code != OK) {
         return code;
     }
