@@ -116,12 +116,11 @@ enum errc engine_lock_take(const char *path, int *ret_fd, struct err *err)
         close(fd);
         return code;
     }
+    /* The pid is for the message of the one who comes second; a full disk must not keep us out. */
     char text[24];
     int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-    /* The pid is for the message of the one who comes second; a full disk must not keep us out. */
-    if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) != n) {
-        (void)ftruncate(fd, 0);
-    }
+    ssize_t put = ftruncate(fd, 0) == 0 ? pwrite(fd, text, (size_t)n, 0) : -1;
+    (void)put;
     *ret_fd = fd;
     return OK;
 }

@@ -17,8 +17,9 @@
     "PRAGMA journal_size_limit=67108864; PRAGMA secure_delete=OFF;"
 #define READER_PRAGMAS \
     "PRAGMA query_only=ON; PRAGMA cache_size=-16384; PRAGMA wal_autocheckpoint=0;"
-#define COMMON_PRAGMAS "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA cell_size_check=ON;"
-#define BUSY_MS        5000 /* only a foreign process can make us wait */
+#define COMMON_PRAGMAS     "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA cell_size_check=ON;"
+#define BUSY_MS            5000 /* only a foreign process can make us wait */
+#define CHECKPOINT_WAIT_MS 100  /* for our readers, when the writer is reopened beside them */
 
 static const struct {
     const char *sql;
@@ -151,7 +152,10 @@ int conn_run(struct conn *c, enum conn_statement id)
 
 int conn_checkpoint(struct conn *c)
 {
-    return sqlite3_wal_checkpoint_v2(c->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(c->db, CHECKPOINT_WAIT_MS);
+    int rc = sqlite3_wal_checkpoint_v2(c->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(c->db, BUSY_MS);
+    return rc;
 }
 
 /* See: https://sqlite.org/walformat.html: the log has a head of 32 bytes and frames of 24 bytes and

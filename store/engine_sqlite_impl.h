@@ -80,7 +80,8 @@ void conn_close(struct conn *c); /* One that is closed is fine. */
 
 /* Runs a statement that gives no row, bound already, and resets it. SQLITE_OK when it is done. */
 int conn_run(struct conn *c, enum conn_statement id);
-/* Checkpoints everything and truncates the log. Of the writer only. */
+/* Checkpoints everything and truncates the log; SQLITE_BUSY when a reader is in the way. Of the
+ * writer only. */
 int conn_checkpoint(struct conn *c);
 /* Makes certain that a transaction whose COMMIT failed cannot come back: cuts the write-ahead log
  * behind the last committed frame, and syncs it. Of the writer, between transactions. */

@@ -7,8 +7,7 @@
 #include "store/engine_lock.h"
 #include "store/engine_sqlite_impl.h"
 
-#define CHECKPOINT_WAIT_MS 100 /* for readers, when the writer is reopened beside them */
-#define TEXTS_MAX          ((size_t)1 << 31)
+#define TEXTS_MAX ((size_t)1 << 31)
 
 /* Makes the file before SQLite would, so that its mode is 0600 and the mode of the files beside it
  * follows; and makes its name durable. */
@@ -44,7 +43,6 @@ static enum errc file_make(const char *path, struct err *err)
  * way, or a full disk, only put it off; but what is behind the last commit must go. */
 static enum errc settle_wal(struct conn *c, struct err *err)
 {
-    sqlite3_busy_timeout(c->db, CHECKPOINT_WAIT_MS);
     int rc = conn_checkpoint(c);
     int primary = rc & 0xff;
     if (rc != SQLITE_OK && primary != SQLITE_BUSY && primary != SQLITE_FULL) {
