@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads and writes of objects. */
+#include <stdlib.h>
+
+#include "cli/client/error.h"
+#include "cli/client/reply.h"
+#include "cli/client/unary.h"
+#include "store/base/random.h"
+
+static void show_object(struct arena *a, const struct wire_object *o, struct watch_object *ret)
+{
+    ret->resource = reply_text(a, o->key.resource);
+    ret->ns = reply_text(a, o->key.ns);
+    ret->name = reply_text(a, o->key.name);
+    ret->rv = o->rv;
+    ret->json = reply_text(a, o->json);
+    ret->json_len = o->json.n;
+}
+
+enum watch_code watch_get(struct watch_client *c, const char *resource, const char *ns,
+                          const char *name, struct watch_object *ret, struct watch_error *error)
+{
+    struct wire_get_request request = {
+        .key = {.resource = str_of(resource), .ns = str_of(ns), .name = str_of(name)}};
+    struct buf out;
+    buf_init(&out, CLIENT_REPLY_MAX);
+    wire_write_get_request(&request, &out);
+    struct wire_get_response response;
+    struct reply reply = reply_to(c, WIRE_GET, false, &out);
+    if (reply.err.code == OK) {
+        reply_read(&reply, wire_read_get_response(&c->reply, reply.text, &response, &reply.err));
+    }
+    if (reply.err.code != OK) {
+        return error_show(&reply.err, reply.from_server, error);
+    }
+    show_object(&c->reply, &response.object, ret);
+    return WATCH_OK;
+}
+
+enum watch_code watch_list(struct watch_client *c, const struct watch_selection *v, uint32_t limit,
+                           const char *next, struct watch_page *ret, struct watch_error *error)
+{
+    struct wire_list_request request = {.selection = {.resource = str_of(v->resource),
+                                                      .ns = str_of(v->ns),
+                                                      .all_namespaces = v->all_namespaces != 0,
+                                                      .name = str_of(v->name),
+                                                      .label_selector = str_of(v->label_selector)},
+                                        .limit = limit,
+                                        .continue_token = str_of(next)};
+    struct buf out;
+    buf_init(&out, CLIENT_REPLY_MAX);
+    wire_write_list_request(&request, &out);
+    struct wire_list_response response;
+    struct reply reply = reply_to(c, WIRE_LIST, false, &out);
+    if (reply.err.code == OK) {
+        reply_read(&reply, wire_read_list_response(&c->reply, reply.text, &response, &reply.err));
+    }
+    if (reply.err.code != OK) {
+        return error_show(&reply.err, reply.from_server, error);
+    }
+    struct watch_object *objects =
+        arena_alloc(&c->reply, response.n_objects * sizeof(struct watch_object) + 1);
+    for (size_t i = 0; i < response.n_objects; i++) {
+        show_object(&c->reply, &response.objects[i], &objects[i]);
+    }
+    *ret = (struct watch_page){.rv = response.rv,
+                               .objects = objects,
+                               .n = response.n_objects,
+                               .next = reply_text(&c->reply, response.continue_token)};
+    return WATCH_OK;
+}
+
+/* ---- Writes -------------------------------------------------------------------------------- */
+
+static const char *const methods[] = {
+    [WATCH_PUT] = WIRE_PUT,
+    [WATCH_PATCH] = WIRE_PATCH,
+    [WATCH_DELETE] = WIRE_DELETE,
+};
+
+/* Encodes the write with a fresh request id, which every repetition of it then carries. */
+static enum errc write_request(const struct watch_write *w, struct buf *out, struct err *err)
+{
+    char id[REQUEST_ID_LEN];
+    random_bytes(id, sizeof(id));
+    struct wire_write_request request = {
+        .key = {.resource = str_of(w->resource), .ns = str_of(w->ns), .name = str_of(w->name)},
+        .json = {w->json, w->json != NULL ? w->json_len : 0},
+        .mode = (int)w->mode,
+        .scope = (int)w->scope,
+        .pre = {.rv = w->if_rv},
+        .dry_run = w->dry_run != 0,
+        .request_id = {id, sizeof(id)},
+        .return_object = w->want_object != 0};
+    struct str uid = str_of(w->if_uid);
+    if (uid.n > UUID_LEN) {
+        return err_field(err, ERR_INVALID, "if_uid", "a uid has at most %d characters", UUID_LEN);
+    }
+    if (uid.n != 0) {
+        memcpy(request.pre.uid, uid.p, uid.n);
+    }
+    switch (w->verb) {
+    case WATCH_PUT:
+        wire_write_put_request(&request, out);
+        break;
+    case WATCH_PATCH:
+        wire_write_patch_request(&request, out);
+        break;
+    case WATCH_DELETE:
+        wire_write_delete_request(&request, out);
+        break;
+    default:
+        return err_field(err, ERR_INVALID, "verb", "there is no such verb");
+    }
+    return out->full ? err_field(err, ERR_TOO_LARGE, "json", "the document is far too large") : OK;
+}
+
+static enum errc show_written(struct arena *a, struct str text, struct watch_written *ret,
+                              struct err *err)
+{
+    struct wire_write_response response;
+    enum errc rc = wire_read_write_response(a, text, &response, err);
+    if (rc != OK) {
+        return rc;
+    }
+    show_object(a, &response.object, &ret->object);
+    ret->result = (enum watch_result)response.result;
+    ret->uid = reply_text(a, response.uid);
+    ret->generation = response.generation;
+    return OK;
+}
+
+enum watch_code watch_write(struct watch_client *c, const struct watch_write *w,
+                            struct watch_written *ret, struct watch_error *error)
+{
+    struct buf out;
+    buf_init(&out, CLIENT_REPLY_MAX);
+    struct err err;
+    if (write_request(w, &out, &err) != OK) {
+        buf_fini(&out);
+        return error_show(&err, false, error);
+    }
+    struct reply reply = reply_to(c, methods[w->verb], true, &out);
+    if (reply.err.code == OK) {
+        reply_read(&reply, show_written(&c->reply, reply.text, ret, &reply.err));
+    }
+    return reply.err.code != OK ? error_show(&reply.err, reply.from_server, error) : WATCH_OK;
+}
+
+struct started_write {
+    struct watch_client *client;
+    watch_write_fn *fn;
+    void *arg;
+};
+
+static void write_done(void *arg, struct str response, const struct err *err, bool from_server)
+{
+    CLEANUP(freep) struct started_write *s = arg;
+    s->client->writes--;
+    struct arena memory;
+    arena_init(&memory, client_budget(response.n));
+    struct watch_written written = {0};
+    struct watch_error error;
+    struct err bad;
+    if (err == NULL && show_written(&memory, response, &written, &bad) != OK) {
+        bad.code = ERR_INTERNAL;
+        err = &bad;
+        from_server = false;
+    }
+    if (err != NULL) {
+        (void)error_show(err, from_server, &error);
+        s->fn(s->arg, NULL, &error);
+    } else {
+        s->fn(s->arg, &written, NULL);
+    }
+    arena_fini(&memory);
+}
+
+void watch_write_start(struct watch_client *c, const struct watch_write *w, int64_t give_up_ms,
+                       watch_write_fn *fn, void *arg)
+{
+    struct started_write *s = mem_zalloc(sizeof(*s));
+    *s = (struct started_write){.client = c, .fn = fn, .arg = arg};
+    c->writes++;
+    struct buf out;
+    buf_init(&out, CLIENT_REPLY_MAX);
+    struct err err;
+    if (write_request(w, &out, &err) != OK) {
+        buf_fini(&out);
+        write_done(s, STR_EMPTY, &err, false);
+        return;
+    }
+    struct unary_spec spec = {.method = methods[w->verb],
+                              .write = true,
+                              .patient = true,
+                              .give_up_ms = give_up_ms > 0 ? give_up_ms : 0,
+                              .attempt_ms = c->timeout_ms,
+                              .done = write_done,
+                              .arg = s};
+    (void)unary_start(c, &spec, &out);
+}
+
+size_t watch_writes_in_flight(const struct watch_client *c)
+{
+    return c->writes;
+}

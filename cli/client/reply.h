@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A blocking call and what it hands out. */
+#ifndef WATCHD_CLIENT_REPLY_H
+#define WATCHD_CLIENT_REPLY_H
+
+#include "cli/client/client.h"
+
+struct reply {
+    struct str text; /* of the answer, in the client's reply arena */
+    struct err err;  /* code OK: text is there */
+    bool from_server;
+};
+
+/* Sends `request` (taken) and waits. */
+struct reply reply_to(struct watch_client *c, const char *method, bool write, struct buf *request);
+/* Takes the result of decoding; reply->err was filled by it. */
+void reply_read(struct reply *r, enum errc rc);
+/* A copy with a NUL behind it. */
+const char *reply_text(struct arena *a, struct str s);
+
+#endif
