@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The index: every key in memory, in order, with what preconditions, selectors and views need: the
+ * row, the version, the labels, and the versions of the key's events that are still kept. A deleted
+ * key stays until its last event is compacted.
+ * Owned by the store. Threads: any, under index_lock; entries are removed only by the writer, so
+ * the writer may keep pointers to them without it. */
+#ifndef WATCHD_INDEX_H
+#define WATCHD_INDEX_H
+
+#include <sys/tree.h>
+
+#include "store/engine.h"
+
+struct interned;
+
+struct index_entry {
+    RB_ENTRY(index_entry) link;
+    struct interned *resource, *ns, *labels;
+    row_t row;
+    rv_t rv;              /* of the object; 0: deleted */
+    uint64_t generation;
+    uint32_t n_kept;      /* versions of events kept, ascending */
+    uint32_t cap_kept;    /* 0: `one` is used */
+    union {
+        rv_t one;
+        rv_t *many;
+    } kept;
+    uint16_t name_len;
+    char name[];
+};
+
+struct index;
+
+struct index *index_new(void);
+void index_free(struct index *x); /* NULL is fine. */
+void index_lock(struct index *x);
+void index_unlock(struct index *x);
+
+/* All below: under the lock. */
+
+/* NULL if the key was never there or is forgotten. */
+struct index_entry *index_find(struct index *x, const struct key *k);
+/* The first entry with a key >= k, and the one after e; NULL at the end. */
+struct index_entry *index_seek(struct index *x, const struct key *k);
+struct index_entry *index_next(struct index_entry *e);
+/* Borrows from the entry. */
+struct key index_key(const struct index_entry *e);
+struct str index_labels(const struct index_entry *e);
+/* The first kept version > rv; 0: there is none. */
+rv_t index_kept_after(const struct index_entry *e, rv_t rv);
+
+void index_load(struct index *x, const struct engine_object *o);   /* at start-up */
+void index_keep(struct index *x, const struct key *k, rv_t rv);    /* an event of the past */
+void index_commit(struct index *x, const struct change *c);        /* an event of now */
+void index_forget(struct index *x, struct index_entry *e, rv_t rv);/* its event is compacted */
+
+size_t index_objects(const struct index *x);
+/* Distinct resources; and is this one among them? */
+size_t index_resources(const struct index *x);
+bool index_has_resource(struct index *x, struct str resource);
+
+#endif

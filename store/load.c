@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Start-up: the objects and the recent request ids before anything is served; the kept versions of
+ * each key by a job of the reader meanwhile. What needs those (older views, compaction) waits for
+ * `loaded`. */
+#include <stdlib.h>
+
+#include "store/store_impl.h"
+
+#define LOAD_STEP 4096 /* events of one step */
+
+static bool load_object(void *arg, const struct engine_object *o)
+{
+    struct store *s = arg;
+    index_load(s->index, o);
+    return true;
+}
+
+struct recent {
+    struct requests *requests;
+    wall_ms_t wall;
+    mono_ms_t mono;
+};
+
+static bool load_request(void *arg, const struct event *ev, size_t bytes)
+{
+    (void)bytes;
+    const struct recent *r = arg;
+    if (ev->request_id.n != REQUEST_ID_LEN || r->wall - ev->time > REQUESTS_KEEP_MS) {
+        return true;
+    }
+    struct answer a = {
+        .result = ev->cause == CAUSE_CREATED   ? WRITE_CREATED
+                  : ev->cause == CAUSE_UPDATED ? WRITE_UPDATED
+                                               : WRITE_DELETED,
+        .rv = ev->rv,
+        .generation = ev->generation,
+        .key_hash = requests_key_hash(&ev->key),
+    };
+    requests_keep(r->requests, (const uint8_t *)ev->request_id.p, &a, r->mono);
+    return true;
+}
+
+enum errc load_objects(struct store *s, struct requests *requests, struct err *err)
+{
+    const struct engine_ops *ops = s->engine->ops;
+    struct engine_reader *r = NULL;
+    rv_t head = 0;
+    enum errc rc = ops->reader_open(s->engine, &r, err);
+    if (rc != OK) {
+        return rc;
+    }
+    rc = ops->view_begin(r, &head, err);
+    if (rc == OK) {
+        index_lock(s->index);
+        rc = ops->objects(r, load_object, s, err);
+        index_unlock(s->index);
+        if (rc == OK) {
+            rv_t floor = s->engine->floor;
+            rv_t from = head > REQUESTS_MAX ? head - REQUESTS_MAX : 0;
+            struct recent recent = {requests, clock_wall(s->clock), clock_mono(s->clock)};
+            rc = ops->history_keys(r, from > floor ? from : floor, head, load_request, &recent,
+                                   err);
+        }
+        ops->view_end(r);
+    }
+    ops->reader_close(r);
+    return rc;
+}
+
+struct history_job {
+    struct read_job job;
+    struct store *store;
+    rv_t at, upto;        /* events in (at, upto] are still to come */
+    size_t left;          /* of this step */
+    uint64_t events, bytes;
+};
+
+static bool load_event(void *arg, const struct event *ev, size_t bytes)
+{
+    struct history_job *j = arg;
+    index_keep(j->store->index, &ev->key, ev->rv);
+    j->events++;
+    j->bytes += bytes;
+    j->at = ev->rv;
+    return --j->left > 0;
+}
+
+static bool history_step(struct read_job *job, struct engine_reader *r)
+{
+    struct history_job *j = (struct history_job *)job;
+    struct store *s = j->store;
+    const struct engine_ops *ops = s->engine->ops;
+    struct err err = {0};
+    rv_t shown = 0;
+    enum errc rc = ops->view_begin(r, &shown, &err);
+    if (rc == OK) {
+        j->left = LOAD_STEP;
+        index_lock(s->index);
+        rc = ops->history_keys(r, j->at, j->upto, load_event, j, &err);
+        index_unlock(s->index);
+        ops->view_end(r);
+    }
+    if (rc == OK && j->left > 0) {
+        j->at = j->upto;
+    }
+    if (rc == OK && j->at < j->upto) {
+        return false;
+    }
+    atomic_fetch_add(&s->history_events, j->events);
+    atomic_fetch_add(&s->history_bytes, j->bytes);
+    /* Failing, watches and writes go on; views of older versions and compaction cannot. */
+    atomic_store(&s->loaded, rc == OK ? LOAD_DONE : LOAD_FAILED);
+    writer_wake(s->writer);
+    free(j);
+    return true;
+}
+
+static void history_refuse(struct read_job *job, const struct err *err)
+{
+    (void)err;
+    free(job);
+}
+
+struct read_job *load_history_job(struct store *s)
+{
+    struct history_job *j = mem_zalloc(sizeof *j);
+    j->job.step = history_step;
+    j->job.refuse = history_refuse;
+    j->store = s;
+    j->at = s->engine->floor;
+    j->upto = s->engine->head;
+    return &j->job;
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The reader: one thread with one read-only view of the engine. Point reads go first, all that wait
+ * in one view; then one step of the next job, in turn, so that no list, snapshot or replay holds up
+ * another. No view is held while anybody waits for a peer. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "store/store_impl.h"
+#include "store/view.h"
+
+STAILQ_HEAD(get_queue, get);
+STAILQ_HEAD(job_queue, read_job);
+
+struct reader {
+    struct store *store;
+    struct engine_reader *view;
+    pthread_t thread;
+    pthread_mutex_t mu;      /* guards all below; taken alone */
+    pthread_cond_t wake;
+    struct get_queue gets;
+    struct job_queue jobs;
+    bool stopping;
+};
+
+/* ---- Point reads -------------------------------------------------------------------------- */
+
+static enum errc get_missing(const struct get *g, struct err *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "%.*s \"%.*s\" not found", STR_ARG(g->key.resource),
+                   STR_ARG(g->key.name));
+}
+
+/* The row as the index knows it; 0: there is no object. */
+static row_t find_row(struct store *s, const struct key *k)
+{
+    index_lock(s->index);
+    const struct index_entry *e = index_find(s->index, k);
+    row_t row = e != NULL && e->rv != 0 ? e->row : 0;
+    index_unlock(s->index);
+    return row;
+}
+
+/* Within a view. True when g is answered; false when its row changed hands meanwhile. */
+static bool get_one(struct reader *r, struct get *g, row_t row)
+{
+    if (row == 0) {
+        (void)get_missing(g, &g->err);
+        return true;
+    }
+    enum errc rc = r->store->engine->ops->read_row(r->view, row, &g->object, &g->err);
+    if (rc == OK && key_eq(&g->object->key, &g->key)) {
+        g->err.code = OK;
+        return true;
+    }
+    if (rc != OK && rc != ERR_NOT_FOUND) {
+        return true;
+    }
+    object_unref(TAKE(g->object));
+    /* Deleted, perhaps made again, since the index was asked. It is published by now. */
+    if (find_row(r->store, &g->key) == 0) {
+        (void)get_missing(g, &g->err);
+        return true;
+    }
+    return false;
+}
+
+#define GETS_PER_VIEW 64
+
+static void serve_gets(struct reader *r, struct get_queue *gets)
+{
+    struct store *s = r->store;
+    while (!STAILQ_EMPTY(gets)) {
+        struct get *batch[GETS_PER_VIEW];
+        row_t rows[GETS_PER_VIEW];
+        size_t n = 0;
+        while (n < GETS_PER_VIEW && !STAILQ_EMPTY(gets)) {
+            batch[n] = STAILQ_FIRST(gets);
+            STAILQ_REMOVE_HEAD(gets, link);
+            rows[n] = find_row(s, &batch[n]->key); /* before the view: it then shows the row */
+            n++;
+        }
+        struct err err = {0};
+        rv_t shown = 0;
+        enum errc rc = s->engine->ops->view_begin(r->view, &shown, &err);
+        bool open = rc == OK;
+        if (rc == OK) {
+            rc = store_await(s, shown, &err); /* nothing unpublished is shown */
+        }
+        bool again[GETS_PER_VIEW] = {false};
+        for (size_t i = 0; i < n; i++) {
+            if (rc != OK) {
+                batch[i]->err = err;
+            } else {
+                again[i] = !get_one(r, batch[i], rows[i]);
+            }
+        }
+        if (open) {
+            s->engine->ops->view_end(r->view);
+        }
+        for (size_t i = 0; i < n; i++) {
+            if (again[i]) {
+                STAILQ_INSERT_TAIL(gets, batch[i], link);
+            } else {
+                batch[i]->done(batch[i]);
+            }
+        }
+    }
+}
+
+/* ---- Lists ---------------------------------------------------------------------------------- */
+
+struct list_job {
+    struct read_job job;
+    struct store *store;
+    struct list *list;
+    struct view_walk walk;
+    struct pin pin;
+    bool pinned, begun;
+};
+
+static void list_finish(struct list_job *j)
+{
+    struct list *l = j->list;
+    if (j->pinned) {
+        store_unpin(j->store, &j->pin);
+    }
+    if (l->err.code == OK && l->more) {
+        size_t n = j->walk.last.n;
+        assert(n <= sizeof l->last_key);
+        memcpy(l->last_key, j->walk.last.p, n);
+        const struct key *k = &j->walk.last_key;
+        l->next = (struct position){
+            .epoch = j->store->engine->identity.epoch,
+            .epoch_random = j->store->engine->identity.epoch_random,
+            .rv = l->rv,
+            .in_snapshot = true,
+            .selection = selections_hash(l->selections),
+            .last = {{l->last_key, k->resource.n},
+                     {l->last_key + k->resource.n, k->ns.n},
+                     {l->last_key + k->resource.n + k->ns.n, k->name.n}},
+        };
+        memcpy(l->next.store_id, j->store->engine->identity.store_id, UUID_LEN + 1);
+    }
+    if (j->begun) {
+        view_walk_fini(&j->walk);
+    }
+    l->done(l);
+    free(j);
+}
+
+static bool list_take(void *arg, const struct object *o)
+{
+    struct list *l = arg;
+    bool full = (l->limit != 0 && l->count == l->limit) ||
+                (l->count != 0 && l->bytes + o->body.n > l->max_bytes);
+    if (full) {
+        l->more = true;
+        return false;
+    }
+    l->count++;
+    l->bytes += o->body.n;
+    l->item(l, o);
+    return true;
+}
+
+static enum errc list_begin(struct list_job *j)
+{
+    struct list *l = j->list;
+    enum errc rc = OK;
+    if (l->after.rv == 0 && !l->after.in_snapshot) {
+        l->rv = store_pin_head(j->store, &j->pin);
+    } else {
+        l->rv = l->after.rv;
+        rc = position_check(&l->after, &j->store->engine->identity, store_floor(j->store),
+                            store_head(j->store), &l->err);
+        if (rc == OK) {
+            rc = store_pin(j->store, l->rv, &j->pin, &l->err);
+        }
+    }
+    if (rc == OK) {
+        j->pinned = true;
+        view_walk_init(&j->walk, j->store, l->selections, l->rv,
+                       l->after.in_snapshot ? &l->after.last : NULL);
+        j->begun = true;
+    }
+    return rc;
+}
+
+static bool list_step(struct read_job *job, struct engine_reader *r)
+{
+    struct list_job *j = (struct list_job *)job;
+    struct list *l = j->list;
+    enum errc rc = OK;
+    if (!j->begun) {
+        if (l->after.in_snapshot && atomic_load(&j->store->loaded) == LOAD_RUNNING) {
+            return false; /* an older version needs the kept versions */
+        }
+        rc = list_begin(j);
+    }
+    if (rc == OK) {
+        rc = view_step(&j->walk, r, list_take, l, &l->err);
+    }
+    if (rc != OK || j->walk.end || l->more) {
+        list_finish(j);
+        return true;
+    }
+    return false;
+}
+
+static void list_refuse(struct read_job *job, const struct err *err)
+{
+    struct list_job *j = (struct list_job *)job;
+    j->list->err = *err;
+    list_finish(j);
+}
+
+enum errc store_list(struct store *s, struct list *l, struct err *err)
+{
+    if (l->after.in_snapshot && l->after.selection != selections_hash(l->selections)) {
+        return err_field(err, ERR_INVALID, "continue_token",
+                         "belongs to another selection; send it with the selection of its list");
+    }
+    struct list_job *j = mem_zalloc(sizeof *j);
+    j->job.step = list_step;
+    j->job.refuse = list_refuse;
+    j->store = s;
+    j->list = l;
+    l->err.code = OK;
+    l->more = false;
+    l->count = 0;
+    l->bytes = 0;
+    reader_submit(s->reader, &j->job);
+    return OK;
+}
+
+enum errc store_get(struct store *s, struct get *g, struct err *err)
+{
+    (void)err;
+    g->err.code = OK;
+    g->object = NULL;
+    reader_submit_get(s->reader, g);
+    return OK;
+}
+
+/* ---- The thread ------------------------------------------------------------------------------- */
+
+static void refuse_all(struct get_queue *gets, struct job_queue *jobs)
+{
+    struct err err = {0};
+    (void)err_set(&err, ERR_DRAINING, "the server is stopping; try again");
+    while (!STAILQ_EMPTY(gets)) {
+        struct get *g = STAILQ_FIRST(gets);
+        STAILQ_REMOVE_HEAD(gets, link);
+        g->err = err;
+        g->done(g);
+    }
+    while (!STAILQ_EMPTY(jobs)) {
+        struct read_job *j = STAILQ_FIRST(jobs);
+        STAILQ_REMOVE_HEAD(jobs, link);
+        j->refuse(j, &err);
+    }
+}
+
+static void *reader_run(void *arg)
+{
+    struct reader *r = arg;
+    for (;;) {
+        struct get_queue gets = STAILQ_HEAD_INITIALIZER(gets);
+        struct read_job *job = NULL;
+        pthread_mutex_lock(&r->mu);
+        while (!r->stopping && STAILQ_EMPTY(&r->gets) && STAILQ_EMPTY(&r->jobs)) {
+            pthread_cond_wait(&r->wake, &r->mu);
+        }
+        STAILQ_CONCAT(&gets, &r->gets);
+        if (r->stopping) {
+            struct job_queue jobs = STAILQ_HEAD_INITIALIZER(jobs);
+            STAILQ_CONCAT(&jobs, &r->jobs);
+            pthread_mutex_unlock(&r->mu);
+            refuse_all(&gets, &jobs);
+            return NULL;
+        }
+        job = STAILQ_FIRST(&r->jobs);
+        if (job != NULL) {
+            STAILQ_REMOVE_HEAD(&r->jobs, link);
+        }
+        pthread_mutex_unlock(&r->mu);
+        serve_gets(r, &gets);
+        if (job != NULL && !job->step(job, r->view)) {
+            reader_submit(r, job);
+        }
+    }
+}
+
+void reader_submit(struct reader *r, struct read_job *job)
+{
+    struct err err = {0};
+    pthread_mutex_lock(&r->mu);
+    bool refused = r->stopping;
+    if (!refused) {
+        STAILQ_INSERT_TAIL(&r->jobs, job, link);
+        pthread_cond_signal(&r->wake);
+    }
+    pthread_mutex_unlock(&r->mu);
+    if (refused) {
+        (void)err_set(&err, ERR_DRAINING, "the server is stopping; try again");
+        job->refuse(job, &err);
+    }
+}
+
+void reader_submit_get(struct reader *r, struct get *g)
+{
+    pthread_mutex_lock(&r->mu);
+    bool refused = r->stopping;
+    if (!refused) {
+        STAILQ_INSERT_TAIL(&r->gets, g, link);
+        pthread_cond_signal(&r->wake);
+    }
+    pthread_mutex_unlock(&r->mu);
+    if (refused) {
+        (void)err_set(&g->err, ERR_DRAINING, "the server is stopping; try again");
+        g->done(g);
+    }
+}
+
+enum errc reader_start(struct store *s, struct reader **ret, struct err *err)
+{
+    struct engine_reader *view = NULL;
+    enum errc rc = s->engine->ops->reader_open(s->engine, &view, err);
+    if (rc != OK) {
+        return rc;
+    }
+    struct reader *r = mem_zalloc(sizeof *r);
+    r->store = s;
+    r->view = view;
+    pthread_mutex_init(&r->mu, NULL);
+    pthread_cond_init(&r->wake, NULL);
+    STAILQ_INIT(&r->gets);
+    STAILQ_INIT(&r->jobs);
+    if (pthread_create(&r->thread, NULL, reader_run, r) != 0) {
+        s->engine->ops->reader_close(view);
+        free(r);
+        return err_set(err, ERR_UNAVAILABLE, "cannot start the reader's thread");
+    }
+    pthread_setname_np(r->thread, "reader");
+    *ret = r;
+    return OK;
+}
+
+void reader_stop(struct reader *r)
+{
+    if (r == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&r->mu);
+    r->stopping = true;
+    pthread_cond_signal(&r->wake);
+    pthread_mutex_unlock(&r->mu);
+    pthread_join(r->thread, NULL);
+    r->store->engine->ops->reader_close(r->view);
+    pthread_cond_destroy(&r->wake);
+    pthread_mutex_destroy(&r->mu);
+    free(r);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The past, for one watcher at a time: chunks of a snapshot or of history, read and encoded by the
+ * reader in short steps, handed to the watcher's thread when they hold something. A watcher has at
+ * most one chunk, so a slow one holds no more than that. */
+#include <stdlib.h>
+
+#include "store/watch_impl.h"
+
+#define CHUNK_BYTES_MAX (CHUNK_BATCHES * (size_t)WATCH_BATCH_BYTES)
+#define STEP_ROWS       1000
+#define STEP_MS         5
+
+void chunk_free(struct chunk *c)
+{
+    if (c == NULL) {
+        return;
+    }
+    blob_unref(c->blob);
+    buf_fini(&c->bytes);
+    buf_fini(&c->keys);
+    free(c);
+}
+
+void snapshot_free(struct store *s, struct snapshot *sn)
+{
+    if (sn == NULL) {
+        return;
+    }
+    if (sn->pin != NULL) {
+        store_unpin(s, sn->pin);
+        free(sn->pin);
+    }
+    if (sn->begun) {
+        view_walk_fini(&sn->walk);
+    }
+    buf_fini(&sn->pulled);
+    free(sn);
+}
+
+/* Encodes one more event into the chunk's batches. False if the chunk is full. */
+static bool add_event(struct chunk *c, const struct event *ev, enum event_form form)
+{
+    const struct codec *codec = c->watcher->set->store->codec;
+    size_t n = codec->event_size(ev, form, c->watcher->previous);
+    struct chunk_batch *b = c->n_batches != 0 ? &c->batches[c->n_batches - 1] : NULL;
+    size_t from = c->n_batches > 1 ? b[-1].end : 0;
+    if (b == NULL || c->bytes.n - from + n > WATCH_BATCH_BYTES) {
+        bool full = c->n_batches == CHUNK_BATCHES ||
+                    (c->n_batches != 0 && c->bytes.n + n > CHUNK_BYTES_MAX);
+        if (full) {
+            return false;
+        }
+        b = &c->batches[c->n_batches++];
+        b->events = 0;
+    }
+    uint8_t *at = (uint8_t *)buf_grow(&c->bytes, n);
+    (void)codec->event_write(ev, form, c->watcher->previous, at);
+    b->end = c->bytes.n;
+    b->events++;
+    b->rv = ev->rv;
+    b->key = ev->key;
+    return true;
+}
+
+static void step_begin(struct chunk *c)
+{
+    c->rows = 0;
+    c->stopped = false;
+    c->until = clock_mono(&clock_system) + STEP_MS;
+}
+
+/* Has this step had its share? Looks at the clock now and then. */
+static bool step_over(struct chunk *c)
+{
+    c->rows++;
+    return c->rows >= STEP_ROWS || (c->rows % 64 == 0 && clock_mono(&clock_system) >= c->until);
+}
+
+/* ---- History ------------------------------------------------------------------------------------ */
+
+static bool take_event(void *arg, const struct event *ev)
+{
+    struct chunk *c = arg;
+    enum event_form form = FORM_PLAIN;
+    if (watch_judge(c->watcher->selections, ev, &form) && !add_event(c, ev, form)) {
+        c->stopped = true;
+        return false;
+    }
+    c->after = ev->rv;
+    c->stopped = step_over(c);
+    return !c->stopped;
+}
+
+static enum errc history_step(struct chunk *c, struct engine_reader *r)
+{
+    struct store *s = c->watcher->set->store;
+    const struct engine_ops *ops = s->engine->ops;
+    rv_t shown = 0;
+    enum errc rc = ops->view_begin(r, &shown, &c->err);
+    if (rc != OK) {
+        return rc;
+    }
+    rc = store_await(s, shown, &c->err);
+    if (rc == OK) {
+        step_begin(c);
+        /* `upto` is at or below the head, so the view shows it. */
+        rc = ops->history(r, c->after, c->upto, take_event, c, &c->err);
+        if (rc == ERR_EXPIRED) {
+            rc = err_version(&c->err, ERR_EXPIRED, c->after, store_floor(s), store_head(s));
+        }
+    }
+    if (rc == OK && !c->stopped) {
+        c->after = c->upto;
+    }
+    ops->view_end(r);
+    return rc;
+}
+
+/* ---- Snapshots ------------------------------------------------------------------------------------ */
+
+static bool take_object(void *arg, const struct object *o)
+{
+    struct chunk *c = arg;
+    struct event ev = {
+        .rv = o->rv,
+        .generation = o->generation,
+        .splice = o->splice,
+        .key = o->key,
+        .labels = o->labels,
+        .body = o->body,
+    };
+    if (!add_event(c, &ev, FORM_SNAPSHOT)) {
+        return false;
+    }
+    /* Of each batch only the last key matters. */
+    struct chunk_batch *b = &c->batches[c->n_batches - 1];
+    c->keys.n = c->n_batches > 1 ? b[-1].key_end : 0;
+    buf_adds(&c->keys, o->key.resource);
+    buf_adds(&c->keys, o->key.ns);
+    buf_adds(&c->keys, o->key.name);
+    b->key_end = c->keys.n;
+    return true;
+}
+
+static enum errc snapshot_begin(struct store *s, struct watcher *w, struct err *err)
+{
+    struct snapshot *sn = w->snapshot;
+    sn->pin = mem_zalloc(sizeof *sn->pin);
+    rv_t rv = w->cursor;
+    enum errc rc = OK;
+    if (rv == 0) {
+        rv = store_pin_head(s, sn->pin);
+    } else {
+        rc = store_pin(s, rv, sn->pin, err);
+    }
+    if (rc != OK) {
+        free(TAKE(sn->pin));
+        return rc;
+    }
+    view_walk_init(&sn->walk, s, w->selections, rv, &sn->pulled_key);
+    sn->begun = true;
+    return OK;
+}
+
+static enum errc snapshot_step(struct chunk *c, struct engine_reader *r)
+{
+    struct watcher *w = c->watcher;
+    if (!w->snapshot->begun) {
+        enum errc rc = snapshot_begin(w->set->store, w, &c->err);
+        if (rc != OK) {
+            return rc;
+        }
+    }
+    enum errc rc = view_step(&w->snapshot->walk, r, take_object, c, &c->err);
+    c->complete = rc == OK && w->snapshot->walk.end;
+    return rc;
+}
+
+/* ---- The job ---------------------------------------------------------------------------------------- */
+
+static void hand_over(struct chunk *c)
+{
+    struct watch_set *set = c->watcher->set;
+    if (c->n_batches != 0) {
+        uint8_t *at = NULL;
+        c->blob = set->store->codec->alloc(c->bytes.n, &at);
+        memcpy(at, c->bytes.p, c->bytes.n);
+    }
+    buf_fini(&c->bytes);
+    buf_init(&c->bytes, 0);
+    pthread_mutex_lock(&set->mu);
+    STAILQ_INSERT_TAIL(&set->arrived, c, arrived);
+    set->reading--;
+    /* Under the lock: once `reading` is 0 the set may be freed. */
+    watch_set_kick(set);
+    pthread_mutex_unlock(&set->mu);
+}
+
+static bool replay_step(struct read_job *job, struct engine_reader *r)
+{
+    struct chunk *c = (struct chunk *)job;
+    struct watcher *w = c->watcher;
+    bool snapshot = w->snapshot != NULL;
+    if (snapshot && w->cursor != 0 &&
+        atomic_load(&w->set->store->loaded) == LOAD_RUNNING) {
+        return false; /* an older version needs the kept versions */
+    }
+    enum errc rc = snapshot ? snapshot_step(c, r) : history_step(c, r);
+    if (rc == OK) {
+        c->err.code = OK;
+    }
+    bool done = rc != OK || c->n_batches != 0 || (snapshot ? c->complete : c->after >= c->upto);
+    if (done) {
+        hand_over(c);
+    }
+    return done;
+}
+
+static void replay_refuse(struct read_job *job, const struct err *err)
+{
+    struct chunk *c = (struct chunk *)job;
+    c->err = *err;
+    hand_over(c);
+}
+
+void replay_read(struct watcher *w, rv_t upto)
+{
+    struct chunk *c = mem_zalloc(sizeof *c);
+    c->job.step = replay_step;
+    c->job.refuse = replay_refuse;
+    c->watcher = w;
+    c->after = w->cursor;
+    c->upto = upto;
+    buf_init(&c->bytes, SIZE_MAX);
+    buf_init(&c->keys, SIZE_MAX);
+    w->reading = c;
+    pthread_mutex_lock(&w->set->mu);
+    w->set->reading++;
+    pthread_mutex_unlock(&w->set->mu);
+    reader_submit(w->set->store->reader, &c->job);
+}

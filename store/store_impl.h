@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the store's own files share: the store's parts and how they speak to each other.
+ *
+ *   writer ──committed──► index, log, head ──kick──► watch sets ──jobs──► reader ──kick──► watch sets
+ *
+ * Locks: store.mu, index, log, reader.mu, writer.mu; none is taken while another is held. */
+#ifndef WATCHD_STORE_IMPL_H
+#define WATCHD_STORE_IMPL_H
+
+#include <pthread.h>
+
+#include "store/index.h"
+#include "store/log.h"
+#include "store/requests.h"
+#include "store/store.h"
+#include "store/watch.h"
+
+#define PIN_MS (10 * 60 * 1000) /* how long a snapshot may hold the floor */
+
+/* A snapshot under way: the floor stays at or below rv. */
+struct pin {
+    LIST_ENTRY(pin) link;
+    rv_t rv;
+    mono_ms_t since;
+};
+
+/* Of the versions kept from before the start. */
+enum load_state { LOAD_RUNNING, LOAD_DONE, LOAD_FAILED };
+
+struct writer;
+struct reader;
+
+struct store {
+    struct engine *engine;
+    const struct codec *codec;
+    const struct clock *clock;
+    struct store_options opt;      /* defaults filled in */
+    struct index *index;
+    struct log *log;
+    struct writer *writer;
+    struct reader *reader;
+    _Atomic rv_t head;             /* the last published version; only the writer stores it */
+    _Atomic rv_t floor;            /* only the writer stores it */
+    _Atomic uint64_t history_events, history_bytes;
+    _Atomic int loaded;            /* enum load_state: does the index know the kept events? */
+    _Atomic bool draining;
+    pthread_mutex_t mu;            /* guards all below; taken alone */
+    struct watch_set *sets;        /* singly linked */
+    LIST_HEAD(, pin) pins;
+    char read_only_reason[160];
+};
+
+/* ---- store.c ---- */
+
+/* Publishes committed changes: index, log, head, kicks, in this order. On the writer. */
+void store_publish(struct store *s, const struct change *changes, size_t n);
+/* Why writes are refused; "" when they are not. */
+void store_set_read_only(struct store *s, const char *reason);
+/* What an event counts in the history's bytes; the same as the engine's measure. */
+size_t store_event_bytes(const struct event *e);
+/* Waits until `rv`, which is committed, is published. Errors: ERR_UNAVAILABLE after two seconds. */
+enum errc store_await(struct store *s, rv_t rv, struct err *err) NODISCARD;
+/* Can a client go on after rv? Errors: ERR_EXPIRED, ERR_FUTURE, ERR_FOREIGN. */
+enum errc store_check_resume(struct store *s, rv_t rv, struct err *err) NODISCARD;
+
+/* Pins the floor at the head, or at rv unless the floor is beyond it (ERR_EXPIRED). */
+rv_t store_pin_head(struct store *s, struct pin *pin);
+enum errc store_pin(struct store *s, rv_t rv, struct pin *pin, struct err *err) NODISCARD;
+void store_unpin(struct store *s, struct pin *pin);
+/* The lowest version pinned not longer than PIN_MS; RV_MAX if there is none. */
+#define RV_MAX UINT64_MAX
+rv_t store_pinned(struct store *s);
+
+/* ---- writer.c ---- */
+
+enum errc writer_start(struct store *s, struct writer **ret, struct err *err) NODISCARD;
+void writer_stop(struct writer *w); /* Finishes what was submitted. NULL is fine. */
+enum errc writer_submit(struct writer *w, struct write *write, struct err *err) NODISCARD;
+enum errc writer_compact(struct writer *w, struct compaction *c, struct err *err) NODISCARD;
+void writer_committed(struct writer *w, const struct change *changes, size_t n);
+void writer_wake(struct writer *w);
+
+/* ---- compactor.c: on the writer's thread ---- */
+
+/* One slice of compaction if one is due: the limits of the history, then the request c (or NULL).
+ * True if there is more to do at once. */
+bool compact_slice(struct store *s, struct compaction *c, bool *ret_request_done);
+
+/* ---- reader.c ---- */
+
+/* One piece of work for the reader. `step` works for some milliseconds; it returns true when the job
+ * is done (it has then told whoever asked) and false to be called again later. */
+struct read_job {
+    STAILQ_ENTRY(read_job) link;
+    bool (*step)(struct read_job *job, struct engine_reader *r);
+    void (*refuse)(struct read_job *job, const struct err *err); /* the store closes */
+};
+
+enum errc reader_start(struct store *s, struct reader **ret, struct err *err) NODISCARD;
+void reader_stop(struct reader *r); /* Refuses what still waits. NULL is fine. */
+void reader_submit(struct reader *r, struct read_job *job);
+void reader_submit_get(struct reader *r, struct get *g);
+
+/* ---- load.c ---- */
+
+/* Objects and recent request ids, before anything is served. */
+enum errc load_objects(struct store *s, struct requests *requests, struct err *err) NODISCARD;
+/* The job that fills in the kept versions; frees itself. */
+struct read_job *load_history_job(struct store *s);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What watcher.c, watch_set.c and replay.c share.
+ *
+ *            opened                    a batch
+ *   ─────────────────► READY ──ready──► OUT ──pull──┐
+ *                        ▲               │  ▲────────┘
+ *      a matching event  │   at the head │  └── asked for history
+ *                        ├──── IDLE ◄────┤
+ *      its chunk arrived │               │
+ *                        └─── WAITING ◄──┘ the reader has it
+ */
+#ifndef WATCHD_WATCH_IMPL_H
+#define WATCHD_WATCH_IMPL_H
+
+#include "store/store_impl.h"
+#include "store/view.h"
+
+enum watcher_state { WATCHER_READY, WATCHER_OUT, WATCHER_IDLE, WATCHER_WAITING };
+
+struct idle_group;
+
+/* A watcher's place among the idle ones, one for each scope of its selections. */
+struct idle_node {
+    LIST_ENTRY(idle_node) link;
+    struct idle_group *group;     /* NULL: not idle */
+    struct watcher *watcher;
+};
+
+/* Snapshots only: what the walk and the position need. The walk is the reader's while a chunk is
+ * being read, `pulled` is the owner's. */
+struct snapshot {
+    struct pin *pin;              /* NULL until it is begun */
+    struct view_walk walk;
+    bool begun;
+    struct buf pulled;            /* texts of the last key handed out */
+    struct key pulled_key;
+};
+
+#define CHUNK_BATCHES 4
+
+/* One batch of a chunk: bytes up to `end`, the position after it. */
+struct chunk_batch {
+    size_t end;
+    size_t events;
+    rv_t rv;                      /* replay: of the last event */
+    size_t key_end;               /* snapshot: where the last key's texts end in chunk.keys */
+    struct key key;               /*           and their lengths */
+};
+
+/* One piece of the past for one watcher: asked for by its owner, filled by the reader. */
+struct chunk {
+    struct read_job job;
+    struct watcher *watcher;
+    STAILQ_ENTRY(chunk) arrived;
+    rv_t after, upto;             /* replay: events in (after, upto] are still to be read */
+    struct buf bytes;             /* while it is filled */
+    struct buf keys;
+    size_t rows;                  /* looked at in this step */
+    mono_ms_t until;              /* of this step */
+    bool stopped;                 /* before the end: the step was over or the chunk full */
+    struct chunk_batch batches[CHUNK_BATCHES];
+    size_t n_batches, taken;
+    struct blob *blob;
+    bool complete;                /* the whole snapshot is read */
+    struct err err;               /* what comes after the batches; code OK: nothing */
+};
+
+struct watcher {
+    struct watch_set *set;
+    void *owner;
+    struct selections *selections;
+    TAILQ_ENTRY(watcher) ready;
+    rv_t cursor;                  /* all matching events at or below were pulled; not while IDLE */
+    struct chunk *reading;        /* with the reader */
+    struct chunk *chunk;          /* arrived, with batches to take */
+    struct snapshot *snapshot;    /* NULL after SYNCED was pulled */
+    struct pin *pin;              /* of a snapshot, until the watcher has caught up */
+    enum watcher_state state;
+    bool previous;
+    bool closed;                  /* waits only for its chunk to come back */
+    uint16_t n_nodes;
+    struct idle_node nodes[];
+};
+
+TAILQ_HEAD(watcher_list, watcher);
+STAILQ_HEAD(chunk_list, chunk);
+struct idle_bucket;
+
+struct watch_set {
+    struct store *store;
+    void (*kick)(void *arg);
+    void *arg;
+    _Atomic bool kicked;          /* kick was called and no turn began since */
+    struct watch_set *next;       /* in store.sets, under store.mu */
+    rv_t at;                      /* idle watchers have seen everything at or below */
+    struct watcher_list ready;
+    struct idle_bucket *buckets;  /* see watch_set.c */
+    size_t shapes[8];
+    pthread_mutex_t mu;           /* guards the next two; taken alone */
+    struct chunk_list arrived;
+    size_t reading;               /* chunks with the reader */
+};
+
+/* Does an event concern a selection, and how? What Kubernetes calls convertToWatchEvent:
+ * matched before × matches now. */
+bool watch_judge(const struct selections *sel, const struct event *ev, enum event_form *ret_form);
+
+/* ---- watch_set.c ---- */
+
+void watch_set_kick(struct watch_set *set); /* Any thread. */
+struct watch_set *watch_set_next(const struct watch_set *set);
+void watch_set_park(struct watcher *w);     /* IDLE, at set->at */
+void watch_set_unpark(struct watcher *w);
+void watch_set_make_ready(struct watcher *w);
+
+/* ---- watcher.c ---- */
+
+void watcher_arrived(struct watcher *w, struct chunk *c);
+
+/* ---- replay.c ---- */
+
+/* Asks the reader for the next chunk. */
+void replay_read(struct watcher *w, rv_t upto);
+void chunk_free(struct chunk *c); /* NULL is fine. */
+void snapshot_free(struct store *s, struct snapshot *sn); /* NULL is fine. */
+
+#endif

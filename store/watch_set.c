@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A watch set: the idle watchers of one thread, indexed by what can concern them, so that an event
+ * costs as much as it has watchers, not as there are watchers.
+ *
+ *   bucket: (resource, namespace, name), each exact or "" for any: an event looks up at most eight
+ *     └─ group: equal label selectors, judged once per event
+ *          └─ nodes: the idle watchers
+ *
+ * Invariants:
+ *   (1) every event <= at was shown to the index, or to the watcher by its own pulls;
+ *   (2) an idle watcher has pulled everything that matches at or below `at`;
+ *   (3) `at` never passes the store's head. */
+#include <assert.h>
+#include <stdlib.h>
+#include <time.h>
+#include <uthash.h>
+
+#include "store/watch_impl.h"
+
+struct idle_group {
+    LIST_ENTRY(idle_group) link;
+    struct idle_bucket *bucket;
+    struct selector *labels;             /* its own */
+    LIST_HEAD(node_list, idle_node) nodes;
+};
+
+struct idle_bucket {
+    UT_hash_handle hh;
+    unsigned shape;
+    LIST_HEAD(, idle_group) groups;
+    size_t key_len;
+    char key[];
+};
+
+#define SHAPE_RESOURCE 4u
+#define SHAPE_NS       2u
+#define SHAPE_NAME     1u
+#define BUCKET_KEY_MAX (RESOURCE_MAX_LEN + NAMESPACE_MAX_LEN + NAME_MAX_LEN + 3)
+
+static size_t bucket_key(unsigned shape, struct str resource, struct str ns, struct str name,
+                         char ret[BUCKET_KEY_MAX])
+{
+    char *at = ret;
+    *at++ = (char)('0' + shape);
+    if (shape & SHAPE_RESOURCE) {
+        memcpy(at, resource.p, resource.n);
+        at += resource.n;
+    }
+    *at++ = '/';
+    if (shape & SHAPE_NS) {
+        memcpy(at, ns.p, ns.n);
+        at += ns.n;
+    }
+    *at++ = '/';
+    if (shape & SHAPE_NAME) {
+        memcpy(at, name.p, name.n);
+        at += name.n;
+    }
+    return (size_t)(at - ret);
+}
+
+static unsigned scope_shape(const struct scope *s)
+{
+    return (s->resource.n != 0 ? SHAPE_RESOURCE : 0) | (s->ns.n != 0 ? SHAPE_NS : 0) |
+           (s->name.n != 0 ? SHAPE_NAME : 0);
+}
+
+static struct idle_bucket *bucket_make(struct watch_set *set, const struct scope *s)
+{
+    char key[BUCKET_KEY_MAX];
+    unsigned shape = scope_shape(s);
+    size_t n = bucket_key(shape, s->resource, s->ns, s->name, key);
+    struct idle_bucket *b = NULL;
+    HASH_FIND(hh, set->buckets, key, n, b);
+    if (b == NULL) {
+        b = mem_zalloc(sizeof *b + n);
+        b->shape = shape;
+        b->key_len = n;
+        memcpy(b->key, key, n);
+        LIST_INIT(&b->groups);
+        HASH_ADD(hh, set->buckets, key, n, b);
+        set->shapes[shape]++;
+    }
+    return b;
+}
+
+static struct idle_group *group_make(struct watch_set *set, const struct scope *s)
+{
+    struct idle_bucket *b = bucket_make(set, s);
+    struct idle_group *g = NULL;
+    struct str text = selector_text(s->labels);
+    LIST_FOREACH(g, &b->groups, link)
+    {
+        if (str_eq(selector_text(g->labels), text)) {
+            return g;
+        }
+    }
+    g = mem_zalloc(sizeof *g);
+    g->bucket = b;
+    struct err err;
+    enum errc rc = selector_parse(text, "", &g->labels, &err);
+    assert(rc == OK); /* its own canonical text */
+    LIST_INIT(&g->nodes);
+    LIST_INSERT_HEAD(&b->groups, g, link);
+    return g;
+}
+
+static void group_free_if_empty(struct watch_set *set, struct idle_group *g)
+{
+    if (!LIST_EMPTY(&g->nodes)) {
+        return;
+    }
+    struct idle_bucket *b = g->bucket;
+    LIST_REMOVE(g, link);
+    selector_free(g->labels);
+    free(g);
+    if (LIST_EMPTY(&b->groups)) {
+        HASH_DELETE(hh, set->buckets, b);
+        set->shapes[b->shape]--;
+        free(b);
+    }
+}
+
+void watch_set_park(struct watcher *w)
+{
+    for (size_t i = 0; i < w->n_nodes; i++) {
+        struct idle_group *g = group_make(w->set, selections_at(w->selections, i));
+        w->nodes[i].group = g;
+        LIST_INSERT_HEAD(&g->nodes, &w->nodes[i], link);
+    }
+    w->state = WATCHER_IDLE;
+}
+
+/* Takes the watcher out of the index. `keep` is a group that must live on although it is empty. */
+static void unpark(struct watcher *w, const struct idle_group *keep)
+{
+    for (size_t i = 0; i < w->n_nodes; i++) {
+        struct idle_group *g = w->nodes[i].group;
+        LIST_REMOVE(&w->nodes[i], link);
+        w->nodes[i].group = NULL;
+        if (g != keep) {
+            group_free_if_empty(w->set, g);
+        }
+    }
+}
+
+void watch_set_unpark(struct watcher *w)
+{
+    unpark(w, NULL);
+}
+
+void watch_set_make_ready(struct watcher *w)
+{
+    w->state = WATCHER_READY;
+    TAILQ_INSERT_TAIL(&w->set->ready, w, ready);
+}
+
+/* Frees the group. True if other groups may be gone, too: of watchers with several scopes. */
+static bool wake_group(struct watch_set *set, struct idle_group *g, rv_t cursor)
+{
+    struct idle_node *node = NULL;
+    bool others = false;
+    while ((node = LIST_FIRST(&g->nodes)) != NULL) {
+        struct watcher *w = node->watcher;
+        others = others || w->n_nodes > 1;
+        unpark(w, g);
+        w->cursor = cursor;
+        watch_set_make_ready(w);
+    }
+    group_free_if_empty(set, g);
+    return others;
+}
+
+static bool group_concerned(const struct idle_group *g, const struct event *ev)
+{
+    return selector_match(g->labels, ev->labels) ||
+           (ev->prev_rv != 0 && selector_match(g->labels, ev->prev_labels));
+}
+
+/* Wakes the idle watchers that the event may concern. */
+static void show(struct watch_set *set, const struct event *ev)
+{
+    char key[BUCKET_KEY_MAX];
+    for (unsigned shape = 0; shape < 8; shape++) {
+        if (set->shapes[shape] == 0) {
+            continue;
+        }
+        size_t n = bucket_key(shape, ev->key.resource, ev->key.ns, ev->key.name, key);
+        struct idle_bucket *b = NULL;
+        HASH_FIND(hh, set->buckets, key, n, b);
+        if (b == NULL) {
+            continue;
+        }
+        struct idle_group *g = LIST_FIRST(&b->groups);
+        while (g != NULL) {
+            struct idle_group *next = LIST_NEXT(g, link);
+            if (group_concerned(g, ev) && wake_group(set, g, ev->rv - 1)) {
+                HASH_FIND(hh, set->buckets, key, n, b);
+                next = b != NULL ? LIST_FIRST(&b->groups) : NULL;
+            }
+            g = next;
+        }
+    }
+}
+
+static void wake_all(struct watch_set *set)
+{
+    struct idle_bucket *b = NULL;
+    while ((b = set->buckets) != NULL) {
+        (void)wake_group(set, LIST_FIRST(&b->groups), set->at);
+    }
+}
+
+/* Shows the index every event in (at, head]. */
+static void advance(struct watch_set *set, rv_t head)
+{
+    struct log *log = set->store->log;
+    while (set->at < head) {
+        if (set->buckets == NULL) {
+            set->at = head;
+            return;
+        }
+        struct segment *s = log_find(log, set->at);
+        if (s == NULL) {
+            /* More was committed between two turns than the log holds: the idle read it from
+             * history. */
+            assert(!log_reaches(log, set->at));
+            wake_all(set);
+            set->at = head;
+            return;
+        }
+        for (size_t i = segment_after(s, set->at); i < segment_count(s); i++) {
+            const struct event *ev = segment_event(s, i);
+            if (ev->rv > head) { /* (3) */
+                break;
+            }
+            show(set, ev);
+            set->at = ev->rv;
+        }
+        segment_unref(s);
+    }
+}
+
+void watch_set_turn(struct watch_set *set)
+{
+    atomic_store(&set->kicked, false); /* before looking, so that nothing is missed */
+    struct chunk_list arrived = STAILQ_HEAD_INITIALIZER(arrived);
+    pthread_mutex_lock(&set->mu);
+    STAILQ_CONCAT(&arrived, &set->arrived);
+    pthread_mutex_unlock(&set->mu);
+    /* After taking the chunks: what they have read is at or below this head. */
+    advance(set, store_head(set->store));
+    struct chunk *c = NULL;
+    while ((c = STAILQ_FIRST(&arrived)) != NULL) {
+        STAILQ_REMOVE_HEAD(&arrived, arrived);
+        watcher_arrived(c->watcher, c);
+    }
+}
+
+void *watch_set_ready(struct watch_set *set)
+{
+    struct watcher *w = TAILQ_FIRST(&set->ready);
+    if (w == NULL) {
+        return NULL;
+    }
+    TAILQ_REMOVE(&set->ready, w, ready);
+    w->state = WATCHER_OUT;
+    return w->owner;
+}
+
+void watch_set_kick(struct watch_set *set)
+{
+    if (!atomic_exchange(&set->kicked, true)) {
+        set->kick(set->arg);
+    }
+}
+
+struct watch_set *watch_set_next(const struct watch_set *set)
+{
+    return set->next;
+}
+
+struct watch_set *watch_set_new(struct store *s, void (*kick)(void *arg), void *arg)
+{
+    struct watch_set *set = mem_zalloc(sizeof *set);
+    set->store = s;
+    set->kick = kick;
+    set->arg = arg;
+    TAILQ_INIT(&set->ready);
+    STAILQ_INIT(&set->arrived);
+    pthread_mutex_init(&set->mu, NULL);
+    pthread_mutex_lock(&s->mu);
+    set->next = s->sets;
+    s->sets = set;
+    pthread_mutex_unlock(&s->mu);
+    set->at = store_head(s);
+    return set;
+}
+
+void watch_set_free(struct watch_set *set)
+{
+    if (set == NULL) {
+        return;
+    }
+    struct store *s = set->store;
+    pthread_mutex_lock(&s->mu);
+    struct watch_set **at = &s->sets;
+    while (*at != set) {
+        at = &(*at)->next;
+    }
+    *at = set->next;
+    pthread_mutex_unlock(&s->mu);
+    for (;;) {
+        watch_set_turn(set); /* frees closed watchers with their chunks */
+        pthread_mutex_lock(&set->mu);
+        bool done = set->reading == 0 && STAILQ_EMPTY(&set->arrived);
+        pthread_mutex_unlock(&set->mu);
+        if (done) {
+            break;
+        }
+        struct timespec pause = {.tv_nsec = 1000 * 1000};
+        nanosleep(&pause, NULL);
+    }
+    assert(TAILQ_EMPTY(&set->ready) && set->buckets == NULL);
+    pthread_mutex_destroy(&set->mu);
+    free(set);
+}

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A watcher: one cursor, whatever it reads from.
+ *
+ * pull: a chunk has arrived?           ─► hand out its next batch
+ *       in the snapshot, or behind
+ *       what the log holds?            ─► ask the reader, wait
+ *       the log has events <= set->at? ─► a batch of shared bytes
+ *       at set->at?                    ─► idle
+ *
+ * Invariants:
+ *   (1) the cursor only moves up, and only over events that were handed out or do not match;
+ *   (2) nothing beyond set->at is taken from the log: the index shows it later, exactly once. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "store/watch_impl.h"
+
+#define PULL_SCAN   2048 /* events looked at in one pull */
+#define PULL_PIECES 256  /* runs of bytes gathered before they are copied to one */
+
+bool watch_judge(const struct selections *sel, const struct event *ev, enum event_form *ret_form)
+{
+    bool before = ev->prev_rv != 0 && selections_match(sel, &ev->key, ev->prev_labels);
+    bool now = !event_is_delete(ev) && selections_match(sel, &ev->key, ev->labels);
+    if (!before && !now) {
+        return false;
+    }
+    if (before == now || ev->prev_rv == 0 || event_is_delete(ev)) {
+        *ret_form = FORM_PLAIN;
+    } else {
+        *ret_form = now ? FORM_ENTERED : FORM_LEFT;
+    }
+    return true;
+}
+
+/* ---- Opening and closing -------------------------------------------------------------------- */
+
+static void start_snapshot(struct watcher *w, const struct position *resume)
+{
+    struct snapshot *sn = mem_zalloc(sizeof *sn);
+    buf_init(&sn->pulled, RESOURCE_MAX_LEN + NAMESPACE_MAX_LEN + NAME_MAX_LEN);
+    if (resume != NULL) {
+        const struct key *k = &resume->last;
+        buf_adds(&sn->pulled, k->resource);
+        buf_adds(&sn->pulled, k->ns);
+        buf_adds(&sn->pulled, k->name);
+        sn->pulled_key = (struct key){{sn->pulled.p, k->resource.n},
+                                      {sn->pulled.p + k->resource.n, k->ns.n},
+                                      {sn->pulled.p + k->resource.n + k->ns.n, k->name.n}};
+        w->cursor = resume->rv;
+    }
+    w->snapshot = sn;
+}
+
+static enum errc start(struct watcher *w, const struct watcher_options *opt, struct err *err)
+{
+    struct store *s = w->set->store;
+    rv_t head = w->set->at;
+    enum errc rc = OK;
+    switch (opt->start) {
+    case START_SNAPSHOT:
+        start_snapshot(w, NULL);
+        return OK;
+    case START_NOW:
+        w->cursor = head;
+        return OK;
+    case START_OLDEST:
+        w->cursor = store_floor(s);
+        return OK;
+    case START_SINCE:
+        w->cursor = opt->since;
+        return store_check_resume(s, opt->since, err);
+    case START_RESUME:
+        rc = position_check(&opt->resume, &s->engine->identity, store_floor(s), head, err);
+        if (rc == OK && opt->resume.in_snapshot && opt->resume.rv == 0) {
+            start_snapshot(w, NULL); /* it was cut off before it began */
+            return OK;
+        }
+        if (rc == OK) {
+            rc = store_check_resume(s, opt->resume.rv, err);
+        }
+        if (rc != OK) {
+            return rc;
+        }
+        if (!opt->resume.in_snapshot) {
+            w->cursor = opt->resume.rv;
+            return OK;
+        }
+        if (opt->resume.selection != selections_hash(w->selections)) {
+            return err_field(err, ERR_INVALID, "resume",
+                             "is within a snapshot of another selection; resume with the same "
+                             "selections, or begin again with a snapshot");
+        }
+        start_snapshot(w, &opt->resume);
+        return OK;
+    }
+    return err_set(err, ERR_INTERNAL, "unknown start %d", (int)opt->start);
+}
+
+static void watcher_free(struct watcher *w)
+{
+    chunk_free(w->chunk);
+    snapshot_free(w->set->store, w->snapshot);
+    if (w->pin != NULL) {
+        store_unpin(w->set->store, w->pin);
+        free(w->pin);
+    }
+    selections_free(w->selections);
+    free(w);
+}
+
+enum errc watcher_open(struct watch_set *set, const struct watcher_options *opt,
+                       struct watcher **ret, struct err *err)
+{
+    watch_set_turn(set); /* so that set->at is not below any version the client may know */
+    size_t n = selections_count(opt->selections);
+    struct watcher *w = mem_zalloc(sizeof *w + n * sizeof(struct idle_node));
+    w->set = set;
+    w->owner = opt->owner;
+    w->selections = opt->selections;
+    w->previous = opt->previous;
+    w->n_nodes = (uint16_t)n;
+    for (size_t i = 0; i < n; i++) {
+        w->nodes[i].watcher = w;
+    }
+    enum errc rc = start(w, opt, err);
+    if (rc != OK) {
+        watcher_free(w);
+        return rc;
+    }
+    watch_set_make_ready(w);
+    *ret = w;
+    return OK;
+}
+
+void watcher_close(struct watcher *w)
+{
+    if (w == NULL) {
+        return;
+    }
+    if (w->state == WATCHER_IDLE) {
+        watch_set_unpark(w);
+    } else if (w->state == WATCHER_READY) {
+        TAILQ_REMOVE(&w->set->ready, w, ready);
+    }
+    w->state = WATCHER_OUT;
+    if (w->reading != NULL) {
+        w->closed = true; /* the reader still uses it; freed when its chunk comes back */
+        return;
+    }
+    watcher_free(w);
+}
+
+void watcher_arrived(struct watcher *w, struct chunk *c)
+{
+    assert(w->reading == c && w->chunk == NULL);
+    w->reading = NULL;
+    w->chunk = c;
+    if (w->closed) {
+        watcher_free(w);
+    } else if (w->state == WATCHER_WAITING) {
+        watch_set_make_ready(w);
+    }
+}
+
+/* ---- Pulling -------------------------------------------------------------------------------------- */
+
+static void add_piece(struct watch_batch *b, struct blob *blob, size_t at, size_t n)
+{
+    b->pieces[b->n_pieces++] = (struct watch_piece){blob_ref(blob), at, n};
+}
+
+static void hand_out_key(struct snapshot *sn, const struct chunk *c, const struct chunk_batch *cb)
+{
+    struct buf *p = &sn->pulled;
+    size_t len = cb->key.resource.n + cb->key.ns.n + cb->key.name.n;
+    buf_clear(p);
+    buf_add(p, c->keys.p + cb->key_end - len, len);
+    sn->pulled_key = (struct key){{p->p, cb->key.resource.n},
+                                  {p->p + cb->key.resource.n, cb->key.ns.n},
+                                  {p->p + cb->key.resource.n + cb->key.ns.n, cb->key.name.n}};
+}
+
+/* The next batch of the chunk that arrived. With its last one the next chunk is asked for, so that
+ * reading and sending go on side by side. */
+static void take_from_chunk(struct watcher *w, struct watch_batch *b)
+{
+    struct chunk *c = w->chunk;
+    const struct chunk_batch *cb = &c->batches[c->taken];
+    size_t from = c->taken == 0 ? 0 : cb[-1].end;
+    b->kind = BATCH_EVENTS;
+    b->bytes = cb->end - from;
+    b->events = cb->events;
+    add_piece(b, c->blob, from, b->bytes);
+    c->taken++;
+    if (w->snapshot != NULL) {
+        w->cursor = w->snapshot->walk.rv;
+        hand_out_key(w->snapshot, c, cb);
+    } else {
+        w->cursor = cb->rv;
+    }
+    if (c->taken < c->n_batches || c->err.code != OK || c->complete) {
+        return;
+    }
+    if (w->snapshot == NULL) {
+        w->cursor = c->after;
+    }
+    chunk_free(TAKE(w->chunk));
+    if (w->snapshot != NULL ||
+        (w->cursor < w->set->at && !log_reaches(w->set->store->log, w->cursor))) {
+        replay_read(w, w->set->at);
+    }
+}
+
+/* The chunk is used up: what it says of the time after it. */
+static enum errc finish_chunk(struct watcher *w, struct watch_batch *b, struct err *err)
+{
+    struct chunk *c = TAKE(w->chunk);
+    enum errc rc = c->err.code;
+    if (rc != OK) {
+        *err = c->err;
+    } else if (w->snapshot == NULL) {
+        w->cursor = c->after;
+    } else if (c->complete) {
+        w->cursor = w->snapshot->walk.rv;
+        b->kind = BATCH_SYNCED;
+        b->rv = w->cursor;
+        /* The events after S stay pinned until the watcher has reached the log. */
+        w->pin = TAKE(w->snapshot->pin);
+        snapshot_free(w->set->store, TAKE(w->snapshot));
+    }
+    chunk_free(c);
+    return rc;
+}
+
+struct run {
+    struct blob *blob;
+    size_t at, n;
+};
+
+/* Runs become pieces as they are, or, too many, are copied to one block. */
+static void runs_to_batch(struct watcher *w, const struct run *runs, size_t n,
+                          struct watch_batch *b)
+{
+    if (n <= WATCH_PIECES_MAX) {
+        for (size_t i = 0; i < n; i++) {
+            add_piece(b, runs[i].blob, runs[i].at, runs[i].n);
+        }
+        return;
+    }
+    uint8_t *at = NULL;
+    struct blob *copy = w->set->store->codec->alloc(b->bytes, &at);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(at, runs[i].blob->p + runs[i].at, runs[i].n);
+        at += runs[i].n;
+    }
+    b->pieces[b->n_pieces++] = (struct watch_piece){copy, 0, b->bytes};
+}
+
+/* Gathers matching events of one segment; false when the batch is full. */
+static bool gather(struct watcher *w, struct segment *s, struct run *runs, size_t *n,
+                   struct watch_batch *b, size_t *scanned)
+{
+    struct log *log = w->set->store->log;
+    for (size_t i = segment_after(s, w->cursor); i < segment_count(s); i++) {
+        const struct event *ev = segment_event(s, i);
+        if (ev->rv > w->set->at) { /* (2) */
+            return false;
+        }
+        enum event_form form = FORM_PLAIN;
+        (*scanned)++;
+        if (watch_judge(w->selections, ev, &form)) {
+            struct run r;
+            segment_encoded(log, s, i, form, w->previous, &r.blob, &r.at, &r.n);
+            struct run *last = *n != 0 ? &runs[*n - 1] : NULL;
+            bool joins = last != NULL && last->blob == r.blob && last->at + last->n == r.at;
+            if (b->bytes != 0 && (b->bytes + r.n > WATCH_BATCH_BYTES ||
+                                  (!joins && *n == PULL_PIECES))) {
+                return false;
+            }
+            if (joins) {
+                last->n += r.n;
+            } else {
+                runs[(*n)++] = r;
+            }
+            b->bytes += r.n;
+            b->events++;
+        }
+        w->cursor = ev->rv;
+    }
+    return true;
+}
+
+#define HELD_SEGMENTS 64
+
+/* A batch of what the log holds in (cursor, set->at]. False if the log does not reach back so far. */
+static bool take_from_log(struct watcher *w, struct watch_batch *b)
+{
+    struct run runs[PULL_PIECES];
+    struct segment *held[HELD_SEGMENTS]; /* their blocks are borrowed by the runs */
+    size_t n = 0, n_held = 0, scanned = 0;
+    bool reached = true;
+    while (w->cursor < w->set->at && scanned < PULL_SCAN && n_held < HELD_SEGMENTS) {
+        struct segment *s = log_find(w->set->store->log, w->cursor);
+        if (s == NULL) {
+            reached = false;
+            break;
+        }
+        held[n_held++] = s;
+        if (!gather(w, s, runs, &n, b, &scanned)) {
+            break;
+        }
+    }
+    if (b->events != 0) {
+        b->kind = BATCH_EVENTS;
+        runs_to_batch(w, runs, n, b);
+        reached = true;
+    }
+    for (size_t i = 0; i < n_held; i++) {
+        segment_unref(held[i]);
+    }
+    return reached;
+}
+
+static void unpin(struct watcher *w)
+{
+    if (w->pin != NULL) {
+        store_unpin(w->set->store, w->pin);
+        free(TAKE(w->pin));
+    }
+}
+
+static void wait_for_reader(struct watcher *w)
+{
+    if (w->reading == NULL) {
+        replay_read(w, w->set->at);
+    }
+    w->state = WATCHER_WAITING;
+}
+
+enum errc watcher_pull(struct watcher *w, struct watch_batch *ret, struct err *err)
+{
+    struct watch_batch b = {.kind = BATCH_NONE};
+    assert(w->state == WATCHER_OUT || w->state == WATCHER_READY);
+    if (w->state == WATCHER_READY) {
+        TAILQ_REMOVE(&w->set->ready, w, ready);
+        w->state = WATCHER_OUT;
+    }
+    if (w->chunk != NULL && w->chunk->taken == w->chunk->n_batches) {
+        enum errc rc = finish_chunk(w, &b, err);
+        if (rc != OK || b.kind != BATCH_NONE) {
+            *ret = b;
+            return rc;
+        }
+    }
+    if (w->chunk != NULL) {
+        take_from_chunk(w, &b);
+    } else if (w->reading != NULL || w->snapshot != NULL) {
+        wait_for_reader(w);
+    } else if (w->cursor >= w->set->at) {
+        assert(w->cursor == w->set->at);
+        unpin(w);
+        watch_set_park(w);
+    } else if (!take_from_log(w, &b)) {
+        wait_for_reader(w);
+    } else if (b.kind == BATCH_NONE) {
+        watch_set_make_ready(w); /* nothing for it among those; the others' turn */
+    } else {
+        unpin(w);
+    }
+    *ret = b;
+    return OK;
+}
+
+void watch_batch_fini(struct watch_batch *b)
+{
+    for (size_t i = 0; i < b->n_pieces; i++) {
+        blob_unref(b->pieces[i].blob);
+    }
+    b->n_pieces = 0;
+}
+
+/* ---- Positions ---------------------------------------------------------------------------------------- */
+
+rv_t watcher_rv(const struct watcher *w)
+{
+    if (w->snapshot != NULL) {
+        return 0;
+    }
+    return w->state == WATCHER_IDLE ? w->set->at : w->cursor;
+}
+
+size_t watcher_position(const struct watcher *w, uint8_t ret[POSITION_MAX])
+{
+    const struct engine_identity *id = &w->set->store->engine->identity;
+    struct position p = {
+        .epoch = id->epoch,
+        .epoch_random = id->epoch_random,
+        .rv = watcher_rv(w),
+    };
+    memcpy(p.store_id, id->store_id, sizeof p.store_id);
+    if (w->snapshot != NULL) {
+        p.in_snapshot = true;
+        p.rv = w->cursor;
+        p.last = w->snapshot->pulled_key;
+        p.selection = selections_hash(w->selections);
+    }
+    return position_encode(&p, ret);
+}
+
+enum watch_phase watcher_phase(const struct watcher *w)
+{
+    if (w->snapshot != NULL) {
+        return WATCH_SNAPSHOT;
+    }
+    return w->chunk != NULL || w->reading != NULL ? WATCH_REPLAY : WATCH_LIVE;
+}
+
+const struct selections *watcher_selections(const struct watcher *w)
+{
+    return w->selections;
+}
