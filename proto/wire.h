@@ -162,7 +162,9 @@ void wire_append_synced(rv_t rv, struct buf *out);
 void wire_append_bookmark(rv_t rv, struct buf *out);
 
 /* Events. The bytes of one event include its field's tag and length, so that any concatenation of
- * events and heads is a SubscribeResponse. Forms: see enum event_form. */
+ * events and heads is a SubscribeResponse. Forms: see enum event_form.
+ * The event's texts, splices and delta must fit together, as the checksums of the store vouch for;
+ * if they do not, the process ends. FORM_LEFT needs a prev_rv. */
 size_t wire_event_size(const struct event *ev, enum event_form form, bool previous);
 /* Writes exactly that many bytes and returns the place behind them. */
 uint8_t *wire_event_write(const struct event *ev, enum event_form form, bool previous,
@@ -200,7 +202,7 @@ enum errc wire_read_subscribe_response(struct arena *a, struct str in,
                                        struct err *err) NODISCARD;
 
 struct wire_unsubscribe_request {
-    struct str client_id;       /* exactly one of the two */
+    struct str client_id;       /* exactly one of the two, as wire_read sees to */
     struct str subscription_id;
 };
 struct wire_subscription {
