@@ -229,8 +229,14 @@ static void write_real(double v, struct buf *out)
     do {
         snprintf(text, sizeof(text), "%.*g", digits, v);
     } while (strtod(text, NULL) != v && ++digits <= 17);
-    buf_adds(out, str_of(text));
-    if (strpbrk(text, ".e") == NULL) {
+    size_t mantissa = strcspn(text, "e");
+    buf_add(out, text, mantissa);
+    if (text[mantissa] == 'e') {
+        /* C writes "e+05" and "e-05". */
+        const char *exponent = text + mantissa + 2;
+        buf_adds(out, text[mantissa + 1] == '-' ? STR("e-") : STR("e"));
+        buf_adds(out, str_of(exponent + strspn(exponent, "0")));
+    } else if (memchr(text, '.', mantissa) == NULL) {
         buf_adds(out, STR(".0"));
     }
 }
