@@ -131,6 +131,8 @@ static enum errc refuse(struct str text, const char *field, const json_error_t *
 {
     size_t upto = e->position < 0 ? 0 : (size_t)e->position;
     upto = upto > text.n ? text.n : upto;
+    /* The bracket that should not be there closes nothing. */
+    upto -= upto != 0 && (text.p[upto - 1] == ']' || text.p[upto - 1] == '}');
     struct walk w;
     walk_text(&w, text, upto); /* (2) */
     CLEANUP(buf_fini) struct buf path;
