@@ -171,7 +171,12 @@ uint8_t *wire_event_write(const struct event *ev, enum event_form form, bool pre
                           uint8_t *at);
 
 /* A SubscribeResponse, decoded. */
-enum wire_signal { WIRE_SIGNAL_NONE, WIRE_SIGNAL_STARTED, WIRE_SIGNAL_SYNCED, WIRE_SIGNAL_BOOKMARK };
+enum wire_signal {
+    WIRE_SIGNAL_NONE,
+    WIRE_SIGNAL_STARTED,
+    WIRE_SIGNAL_SYNCED,
+    WIRE_SIGNAL_BOOKMARK,
+};
 enum wire_event_type { WIRE_ADDED = 1, WIRE_MODIFIED = 2, WIRE_DELETED = 3 };
 enum wire_cause {
     WIRE_CAUSE_NONE = 0,
@@ -265,7 +270,7 @@ void wire_write_err(const struct err *e, struct buf *out);
 /* Back again; `grpc_status` and `message` are the call's own, for peers that send no details. */
 void wire_read_err(int grpc_status, struct str message, struct str details, struct err *ret);
 
-/* ---- Health, reflection ------------------------------------------------------------------------ */
+/* ---- Health, reflection ------------------------------------------------------------------- */
 
 enum wire_health { WIRE_HEALTH_SERVING = 1, WIRE_HEALTH_NOT_SERVING = 2, WIRE_HEALTH_UNKNOWN = 3 };
 enum errc wire_read_health_request(struct arena *a, struct str in, struct str *ret_service,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/wire_impl.h"
+
 #include "watch/v1/admin.pb-c.h"
 
 enum {

@@ -2,12 +2,13 @@
 /* Errors as google.rpc.Status and back. Codes are known by their reason, in ErrorInfo of our
  * domain; all else only adds to it, and whatever cannot be believed is passed over.
  * See: https://google.aip.dev/193 */
-#include "google/rpc/error_details.pb-c.h"
-#include "google/rpc/status.pb-c.h"
 #include "proto/wire_impl.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+
+#include "google/rpc/error_details.pb-c.h"
+#include "google/rpc/status.pb-c.h"
 
 #define DOMAIN         "watch.v1"
 #define TYPE_PREFIX    "type.googleapis.com/"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "grpc/health/v1/health.pb-c.h"
 #include "proto/wire_impl.h"
+
+#include "grpc/health/v1/health.pb-c.h"
 
 enum { HEALTH_STATUS = 1 };
 

@@ -2,10 +2,13 @@
 /* Server reflection. Files are answered as protoc made them, each with all it imports, so that a
  * client needs one question. v1 and v1alpha have the same messages.
  * See: https://github.com/grpc/grpc/blob/master/doc/server-reflection.md */
-#include "grpc/reflection/v1/reflection.pb-c.h"
 #include "proto/wire_impl.h"
+
+#include "grpc/reflection/v1/reflection.pb-c.h"
 #include "proto/wire_symbols.h"
 
+/* The cases of message_request are its fields' numbers. */
+enum { ASK_FILE = 3, ASK_SYMBOL, ASK_EXTENSION, ASK_NUMBERS, ASK_LIST };
 enum {
     ANSWER_HOST = 1,
     ANSWER_REQUEST,
@@ -85,23 +88,23 @@ enum errc wire_reflect(struct arena *a, struct str in, struct buf *out, struct e
     }
     pb_add_str(out, ANSWER_HOST, str_of(m->host));
     pb_add_member_str(out, ANSWER_REQUEST, in);
-    switch (m->message_request_case) {
-    case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_BY_FILENAME:
+    switch ((int)m->message_request_case) {
+    case ASK_FILE:
         answer_file_named(m->file_by_filename, out);
         break;
-    case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_SYMBOL:
+    case ASK_SYMBOL:
         answer_file_with(m->file_containing_symbol, out);
         break;
-    case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_EXTENSION:
+    case ASK_EXTENSION:
         /* proto3 has no extensions, but of the options, and we have none of those. */
         answer_error(ERR_NOT_FOUND, "there are no extensions of",
                      m->file_containing_extension->containing_type, out);
         break;
-    case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_ALL_EXTENSION_NUMBERS_OF_TYPE:
+    case ASK_NUMBERS:
         answer_error(ERR_NOT_FOUND, "there are no extensions of", m->all_extension_numbers_of_type,
                      out);
         break;
-    case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_LIST_SERVICES:
+    case ASK_LIST:
         answer_services(out);
         break;
     default:

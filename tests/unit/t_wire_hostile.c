@@ -260,38 +260,31 @@ static void bytes_may_be_anything(void **state)
     assert_int_equal(tried(read_subscribe, STR("\x2a\x03\xff\0\x80"), &err), OK);
 }
 
+static void assert_refused(read_fn *fn, struct str in, const char *field, const char *says)
+{
+    struct err err;
+    assert_int_equal(tried(fn, in, &err), ERR_INVALID);
+    assert_string_equal(err.field, field);
+    assert_non_null(strstr(err.msg, says));
+}
+
 static void the_field_at_fault_is_named_by_its_path(void **state)
 {
     (void)state;
-    static const struct {
-        read_fn *fn;
-        struct str in;
-        const char *field;
-        const char *says;
-    } rows[] = {
-        {read_put,       {"\x18\x07", 2},                                      "mode",           "7"                     },
-        {read_put,       {"\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11}, "mode",           "-1"                    },
-        {read_put,       {"\x20\x80\x80\x80\x80\x10", 6},                      "scope",          "4294967296"            },
-        {read_patch,     {"\x18\x01", 2},                                      "type",           "1"                     },
-        {read_list,      {"\x10\x80\x80\x80\x80\x10", 6},                      "limit",          "too large"             },
-        {read_put,       {"\x08\x01", 2},                                      "key",            "another type"          },
-        {read_put,       {"\x10\x01", 2},                                      "json",           "another type"          },
-        {read_put,       {"\x1a\x01\x01", 3},                                  "mode",           "another type"          },
-        {read_put,       {"\x0a\x02\x0a\x05", 4},                              "key",            "not a protobuf message"},
-        {read_subscribe,
-         {"\x12\x00\x12\x00\x12\x03\x2a\x01\xff", 9},
-         "selections[2].label_selector",                                                         "UTF-8"                 },
-        {read_response,  {"\x2a\x02\x08\x09", 4},                              "events[0].type", "9"                     },
-        {read_response,
-         {"\x2a\x00\x2a\x05\x22\x03\x2a\x01\xff", 9},
-         "events[1].previous.json",                                                              "UTF-8"                 },
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct err err;
-        assert_int_equal(tried(rows[i].fn, rows[i].in, &err), ERR_INVALID);
-        assert_string_equal(err.field, rows[i].field);
-        assert_non_null(strstr(err.msg, rows[i].says));
-    }
+    assert_refused(read_put, STR("\x18\x07"), "mode", "7");
+    assert_refused(read_put, STR("\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "mode", "-1");
+    assert_refused(read_put, STR("\x20\x80\x80\x80\x80\x10"), "scope", "4294967296");
+    assert_refused(read_patch, STR("\x18\x01"), "type", "1");
+    assert_refused(read_list, STR("\x10\x80\x80\x80\x80\x10"), "limit", "too large");
+    assert_refused(read_put, STR("\x08\x01"), "key", "another type");
+    assert_refused(read_put, STR("\x10\x01"), "json", "another type");
+    assert_refused(read_put, STR("\x1a\x01\x01"), "mode", "another type");
+    assert_refused(read_put, STR("\x0a\x02\x0a\x05"), "key", "not a protobuf message");
+    assert_refused(read_subscribe, STR("\x12\x00\x12\x00\x12\x03\x2a\x01\xff"),
+                   "selections[2].label_selector", "UTF-8");
+    assert_refused(read_response, STR("\x2a\x02\x08\x09"), "events[0].type", "9");
+    assert_refused(read_response, STR("\x2a\x00\x2a\x05\x22\x03\x2a\x01\xff"),
+                   "events[1].previous.json", "UTF-8");
 }
 
 static void bytes_that_are_no_fields_are_refused(void **state)

@@ -167,34 +167,32 @@ static void a_file_comes_first_and_with_all_it_imports(void **state)
     }
 }
 
+static void assert_found(const char *symbol, const char *file)
+{
+    struct answer a;
+    struct str first = STR_EMPTY;
+    ask(ASK_SYMBOL, str_of(symbol), &a);
+    assert_true(nth(a.kinds[ANSWER_FILES], 1, 0, &first));
+    assert_str(name_of(first), str_of(file));
+    buf_fini(&a.bytes);
+}
+
 static void symbols_of_every_kind_lead_to_their_file(void **state)
 {
     (void)state;
-    static const struct {
-        const char *symbol, *file;
-    } rows[] = {
-        {"watch.v1.WatchService",                                         "watch/v1/watch.proto"          },
-        {"watch.v1.WatchService.Subscribe",                               "watch/v1/watch.proto"          },
-        {"watch.v1.ObjectService.Get",                                    "watch/v1/object.proto"         },
-        {"watch.v1.SubscribeRequest",                                     "watch/v1/watch.proto"          },
-        {"watch.v1.Cause",                                                "watch/v1/watch.proto"          },
-        {"watch.v1.PutMode",                                              "watch/v1/object.proto"         },
-        {"watch.v1.AdminService.Metrics",                                 "watch/v1/admin.proto"          },
-        {"google.rpc.BadRequest.FieldViolation",                          "google/rpc/error_details.proto"},
-        {"google.rpc.ErrorInfo.MetadataEntry",                            "google/rpc/error_details.proto"},
-        {"google.protobuf.Any",                                           "google/protobuf/any.proto"     },
-        {"grpc.health.v1.HealthCheckResponse.ServingStatus",              "grpc/health/v1/health.proto"   },
-        {"grpc.reflection.v1alpha.ServerReflection.ServerReflectionInfo",
-         "grpc/reflection/v1alpha/reflection.proto"                                                       },
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct answer a;
-        struct str first = STR_EMPTY;
-        ask(ASK_SYMBOL, str_of(rows[i].symbol), &a);
-        assert_true(nth(a.kinds[ANSWER_FILES], 1, 0, &first));
-        assert_str(name_of(first), str_of(rows[i].file));
-        buf_fini(&a.bytes);
-    }
+    assert_found("watch.v1.WatchService", "watch/v1/watch.proto");
+    assert_found("watch.v1.WatchService.Subscribe", "watch/v1/watch.proto");
+    assert_found("watch.v1.ObjectService.Get", "watch/v1/object.proto");
+    assert_found("watch.v1.SubscribeRequest", "watch/v1/watch.proto");
+    assert_found("watch.v1.Cause", "watch/v1/watch.proto");
+    assert_found("watch.v1.PutMode", "watch/v1/object.proto");
+    assert_found("watch.v1.AdminService.Metrics", "watch/v1/admin.proto");
+    assert_found("google.rpc.BadRequest.FieldViolation", "google/rpc/error_details.proto");
+    assert_found("google.rpc.ErrorInfo.MetadataEntry", "google/rpc/error_details.proto");
+    assert_found("google.protobuf.Any", "google/protobuf/any.proto");
+    assert_found("grpc.health.v1.HealthCheckResponse.ServingStatus", "grpc/health/v1/health.proto");
+    assert_found("grpc.reflection.v1alpha.ServerReflection.ServerReflectionInfo",
+                 "grpc/reflection/v1alpha/reflection.proto");
 }
 
 static void what_is_not_there_is_answered_as_an_error(void **state)
