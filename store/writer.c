@@ -505,9 +505,9 @@ static void *writer_run(void *arg)
             wait_for_work(w);
         }
         take(w, b);
-        bool stop = w->stopping && b->n_writes == 0;
+        bool stopping = w->stopping;
         pthread_mutex_unlock(&w->mu);
-        if (stop) {
+        if (stopping && b->n_writes == 0) {
             break;
         }
         if (w->failed && clock_mono(w->store->clock) >= w->recover_at) {
@@ -516,7 +516,7 @@ static void *writer_run(void *arg)
         if (b->n_writes != 0) {
             serve(b);
         }
-        more = compact_some(w, w->stopping);
+        more = compact_some(w, stopping);
     }
     refuse_compactions(w);
     free(b);
