@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One turn of the loop: hear of all completions, do what others asked for, let the watch set take
+ * in what was committed, look at the timers, send for at most BUDGET streams.
+ *
+ * (1) Nothing is sent while completions wait, so that the streams which are done first do not keep
+ *     the others waiting.
+ * (2) Linger: a pass which sent few events in many messages is followed by a pause as long as the
+ *     pass took, at most LINGER_MAX_MS; what is committed meanwhile goes out in one message per
+ *     stream. So under load this thread spends half its time on messages that could be fewer, and
+ *     without load nothing waits.
+ * (3) While more bytes are pinned than allowed nothing more is pinned, until the stream whose
+ * message is the longest on its way, of all threads', was cut off. */
+#include "server/fanout.h"
+
+#include <stdlib.h>
+
+#include <grpc/byte_buffer.h>
+
+#include "store/base/logline.h"
+#include "store/base/metric.h"
+
+#define BUDGET             64
+#define LINGER_MAX_MS      20
+#define LINGER_MESSAGES    128
+#define LINGER_EVENTS_EACH 8
+#define STALLED_MIN_MS     1000
+#define HOLD_MS            10
+#define HEAD_MAX           (16 * 1024)
+#define RETRY_BASE_MS      50
+#define RETRY_SPREAD_MIN   200
+#define RETRY_SPREAD_MAX   5000
+
+struct loop *fanout_loop(struct fanout *f)
+{
+    return &f->loop;
+}
+
+int fanout_load(const struct fanout *f)
+{
+    return atomic_load_explicit(&f->load, memory_order_relaxed);
+}
+
+void fanout_expect(struct fanout *f)
+{
+    atomic_fetch_add_explicit(&f->load, 1, memory_order_relaxed);
+}
+
+void fanout_unexpect(struct fanout *f)
+{
+    atomic_fetch_sub_explicit(&f->load, 1, memory_order_relaxed);
+}
+
+void fanout_note_stalled(struct fanout *f)
+{
+    const struct stream *s = TAILQ_FIRST(&f->sending);
+    atomic_store_explicit(&f->stalled_since, s != NULL ? s->sent_at : INT64_MAX,
+                          memory_order_relaxed);
+}
+
+static void turn_wanted(void *arg)
+{
+    struct fanout *f = arg;
+    atomic_store(&f->turn_due, true);
+    loop_wake(&f->loop);
+}
+
+struct fanout *fanout_new(struct server *srv)
+{
+    struct fanout *f = mem_zalloc(sizeof(*f));
+    f->srv = srv;
+    loop_init(&f->loop, false);
+    registry_init(&f->registry, (size_t)srv->config->max_watches / srv->n_fanouts);
+    timers_init(&f->timers);
+    TAILQ_INIT(&f->ready);
+    TAILQ_INIT(&f->sending);
+    atomic_init(&f->stalled_since, INT64_MAX);
+    f->message = grpc_raw_byte_buffer_create(NULL, 0);
+    buf_init(&f->head, HEAD_MAX);
+    f->set = watch_set_new(srv->store, turn_wanted, f);
+    return f;
+}
+
+void fanout_free(struct fanout *f)
+{
+    if (f == NULL) {
+        return;
+    }
+    watch_set_free(f->set);
+    loop_fini(&f->loop);
+    registry_fini(&f->registry);
+    timers_fini(&f->timers);
+    grpc_byte_buffer_destroy(f->message);
+    buf_fini(&f->head);
+    free(f);
+}
+
+/* Of all threads, the one whose oldest message is the longest on its way. */
+static struct fanout *most_stalled(struct server *srv, mono_ms_t *ret_since)
+{
+    struct fanout *worst = NULL;
+    *ret_since = INT64_MAX;
+    for (size_t i = 0; i < srv->n_fanouts; i++) {
+        mono_ms_t since =
+            atomic_load_explicit(&srv->fanouts[i]->stalled_since, memory_order_relaxed);
+        if (since < *ret_since) {
+            *ret_since = since;
+            worst = srv->fanouts[i];
+        }
+    }
+    return worst;
+}
+
+/* (3) True: send nothing now. */
+static bool must_hold(struct fanout *f, mono_ms_t now)
+{
+    int64_t pinned = metric_get(M_PINNED_BYTES);
+    if (pinned <= f->srv->config->max_pinned_bytes) {
+        return false;
+    }
+    mono_ms_t since;
+    struct fanout *worst = most_stalled(f->srv, &since);
+    if (worst == NULL || now - since < STALLED_MIN_MS) {
+        return true;
+    }
+    if (worst != f) {
+        loop_wake(&worst->loop);
+        return true;
+    }
+    struct stream *s = TAILQ_FIRST(&f->sending);
+    struct err err;
+    (void)err_set(
+        &err, ERR_TOO_SLOW,
+        "nothing was read for %lld ms while clients that do not read hold %lld bytes; read "
+        "faster and resume from the last position",
+        (long long)(now - since), (long long)pinned);
+    log_warn("a watch was too slow subscription=%s stalled_ms=%lld pinned_bytes=%lld", s->id,
+             (long long)(now - since), (long long)pinned);
+    metric_add(M_WATCHES_TOO_SLOW, 1);
+    stream_cut(s, &err);
+    return true;
+}
+
+static void take_turn(struct fanout *f, mono_ms_t now)
+{
+    if (!atomic_load_explicit(&f->turn_due, memory_order_relaxed) || now < f->turn_not_before) {
+        return;
+    }
+    atomic_store(&f->turn_due, false);
+    watch_set_turn(f->set);
+    f->pass_at = now;
+    f->pass_messages = 0;
+    f->pass_events = 0;
+}
+
+/* (2) */
+static void end_pass(struct fanout *f)
+{
+    if (f->pass_messages >= LINGER_MESSAGES &&
+        f->pass_events < (uint64_t)f->pass_messages * LINGER_EVENTS_EACH) {
+        mono_ms_t now = loop_now();
+        mono_ms_t took = now - f->pass_at;
+        f->turn_not_before = now + (took < LINGER_MAX_MS ? took : LINGER_MAX_MS);
+    }
+    f->pass_messages = 0;
+    f->pass_events = 0;
+}
+
+static void run_timers(struct fanout *f, mono_ms_t now)
+{
+    struct timer *t;
+    while ((t = timers_first(&f->timers)) != NULL && t->at <= now) {
+        timers_clear(&f->timers, t);
+        stream_timer_due(CONTAINER(t, struct stream, timer), now);
+    }
+}
+
+/* True: there may be more. */
+static bool collect_ready(struct fanout *f)
+{
+    for (int i = 0; i < BUDGET; i++) {
+        struct stream *s = watch_set_ready(f->set);
+        if (s == NULL) {
+            return false;
+        }
+        stream_wake(s);
+    }
+    return true;
+}
+
+static mono_ms_t earlier(mono_ms_t a, mono_ms_t b)
+{
+    return a == LOOP_FOREVER || b < a ? b : a;
+}
+
+static mono_ms_t next_deadline(struct fanout *f, bool more, bool held, mono_ms_t now)
+{
+    if (held) {
+        return now + HOLD_MS;
+    }
+    if (more || !TAILQ_EMPTY(&f->ready)) {
+        return LOOP_NO_WAIT;
+    }
+    mono_ms_t deadline = LOOP_FOREVER;
+    const struct timer *t = timers_first(&f->timers);
+    if (t != NULL) {
+        deadline = earlier(deadline, t->at);
+    }
+    if (atomic_load(&f->turn_due)) {
+        deadline = earlier(deadline, f->turn_not_before);
+    }
+    return deadline;
+}
+
+static void *run(void *arg)
+{
+    struct fanout *f = arg;
+    pthread_setname_np(pthread_self(), "fanout");
+    mono_ms_t deadline = LOOP_FOREVER;
+    while (!f->stopping || f->streams > 0) {
+        while (loop_next(&f->loop, deadline)) { /* (1) */
+            deadline = LOOP_NO_WAIT;
+        }
+        loop_run_tasks(&f->loop);
+        mono_ms_t now = loop_now();
+        take_turn(f, now);
+        run_timers(f, now);
+        bool more = collect_ready(f);
+        bool held = must_hold(f, now);
+        for (int i = 0; i < BUDGET && !held && !TAILQ_EMPTY(&f->ready); i++) {
+            stream_pump(TAILQ_FIRST(&f->ready), now);
+        }
+        if (!more && TAILQ_EMPTY(&f->ready)) {
+            end_pass(f);
+        }
+        deadline = next_deadline(f, more, held, now);
+    }
+    return NULL;
+}
+
+void fanout_start(struct fanout *f)
+{
+    if (pthread_create(&f->thread, NULL, run, f) != 0) {
+        log_error("cannot start a fan-out thread");
+        abort();
+    }
+}
+
+static void drain_one(void *arg, struct stream *s)
+{
+    struct fanout *f = arg;
+    uint64_t spread = atomic_load(&f->srv->watches) / 2;
+    spread = spread < RETRY_SPREAD_MIN   ? RETRY_SPREAD_MIN
+             : spread > RETRY_SPREAD_MAX ? RETRY_SPREAD_MAX
+                                         : spread;
+    struct err err;
+    (void)err_set(&err, ERR_DRAINING, "the server is about to end; resume from the last position");
+    err.retry_ms = RETRY_BASE_MS + (int64_t)random_below(spread);
+    stream_end(s, &err, true, f->srv->config->drain_ms);
+}
+
+static void drain(struct task *t)
+{
+    struct fanout *f = CONTAINER(t, struct fanout, drain_task);
+    f->draining = true;
+    registry_each(&f->registry, STR_EMPTY, drain_one, f);
+    /* Those which came to their end, but whose last message is not read. */
+    struct stream *next = NULL;
+    for (struct stream *s = TAILQ_FIRST(&f->sending); s != NULL; s = next) {
+        next = TAILQ_NEXT(s, queue);
+        if (s->state == STREAM_CLOSING && s->timer.place == 0) {
+            drain_one(f, s);
+        }
+    }
+}
+
+void fanout_drain(struct fanout *f)
+{
+    f->drain_task.run = drain;
+    loop_post(&f->loop, &f->drain_task);
+}
+
+static void stop(struct task *t)
+{
+    CONTAINER(t, struct fanout, stop_task)->stopping = true;
+}
+
+void fanout_stop(struct fanout *f)
+{
+    f->stop_task.run = stop;
+    loop_post(&f->loop, &f->stop_task);
+    pthread_join(f->thread, NULL);
+}

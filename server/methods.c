@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/wire.h"
+#include "server/call.h"
+#include "server/services.h"
+
+const struct method methods[] = {
+    {WIRE_GET,                METHOD_UNARY,     ACCESS_TOKEN, 64, object_get            },
+    {WIRE_PUT,                METHOD_UNARY,     ACCESS_TOKEN, 64, object_put            },
+    {WIRE_PATCH,              METHOD_UNARY,     ACCESS_TOKEN, 16, object_patch          },
+    {WIRE_DELETE,             METHOD_UNARY,     ACCESS_TOKEN, 16, object_delete         },
+    {WIRE_LIST,               METHOD_UNARY,     ACCESS_TOKEN, 16, object_list           },
+    {WIRE_SUBSCRIBE,          METHOD_SUBSCRIBE, ACCESS_TOKEN, 16, watch_subscribe       },
+    {WIRE_UNSUBSCRIBE,        METHOD_UNARY,     ACCESS_TOKEN, 4,  watch_unsubscribe     },
+    {WIRE_REQUEST_BOOKMARK,   METHOD_UNARY,     ACCESS_TOKEN, 4,  watch_request_bookmark},
+    {WIRE_LIST_SUBSCRIPTIONS, METHOD_UNARY,     ACCESS_TOKEN, 2,  watch_list            },
+    {WIRE_STATUS,             METHOD_UNARY,     ACCESS_ADMIN, 2,  admin_status          },
+    {WIRE_COMPACT,            METHOD_UNARY,     ACCESS_ADMIN, 2,  admin_compact         },
+    {WIRE_METRICS,            METHOD_UNARY,     ACCESS_ADMIN, 2,  admin_metrics         },
+    {WIRE_HEALTH_CHECK,       METHOD_UNARY,     ACCESS_ALL,   4,  health_check          },
+    {WIRE_HEALTH_WATCH,       METHOD_STREAM,    ACCESS_ALL,   2,  health_watch          },
+    {WIRE_REFLECTION_V1,      METHOD_BIDI,      ACCESS_TOKEN, 2,  reflection_info       },
+    {WIRE_REFLECTION_V1ALPHA, METHOD_BIDI,      ACCESS_TOKEN, 2,  reflection_info       },
+};
+const size_t methods_n = sizeof(methods) / sizeof(methods[0]);

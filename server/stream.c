@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* (1) At most one message of a stream is on its way, so what a client that does not read can hold
+ * is one batch, and a bookmark is never ahead of what was sent before it. (2) A bookmark carries
+ * the watcher's own version and position, never the head. (3) An idle stream has one tag
+ * outstanding, that of the peer's leaving. (4) The blocks of a message are pinned until it was
+ * sent. They are shared, so the bytes pinned are counted where a block's pins become one or none.
+ */
+#include "server/stream.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "proto/wire.h"
+#include "server/codec.h"
+#include "server/fanout.h"
+#include "server/status.h"
+#include "store/base/logline.h"
+#include "store/base/metric.h"
+
+#define IDLE_BOOKMARK_FACTOR 6
+#define INTERVAL_MIN_MS      100
+/* Our own bookmarks come in steps, so that many idle streams wake the thread seldom. */
+#define BOOKMARK_STEP_MS 100
+
+#define TO(state)        (1u << (state))
+static const unsigned moves[] = {
+    [STREAM_NEW] = TO(STREAM_SENDING) | TO(STREAM_FINAL),
+    [STREAM_IDLE] = TO(STREAM_READY) | TO(STREAM_FINAL) | TO(STREAM_GONE),
+    [STREAM_READY] = TO(STREAM_SENDING) | TO(STREAM_IDLE) | TO(STREAM_FINAL) | TO(STREAM_GONE),
+    [STREAM_SENDING] = TO(STREAM_IDLE) | TO(STREAM_READY) | TO(STREAM_CLOSING) | TO(STREAM_GONE),
+    [STREAM_CLOSING] = TO(STREAM_FINAL) | TO(STREAM_GONE),
+    [STREAM_FINAL] = 0,
+    [STREAM_GONE] = 0,
+};
+
+static bool is_on_its_way(const struct stream *s)
+{
+    return s->state == STREAM_SENDING || s->state == STREAM_CLOSING;
+}
+
+/* Keeps the owner's queues in step with the state. */
+static void move(struct stream *s, enum stream_state to)
+{
+    struct fanout *f = s->owner;
+    assert((moves[s->state] & TO(to)) != 0);
+    bool was_on_its_way = is_on_its_way(s);
+    if (s->state == STREAM_READY) {
+        TAILQ_REMOVE(&f->ready, s, queue);
+    }
+    s->state = (uint8_t)to;
+    if (was_on_its_way && !is_on_its_way(s)) {
+        TAILQ_REMOVE(&f->sending, s, queue);
+        fanout_note_stalled(f);
+    }
+    if (!was_on_its_way && is_on_its_way(s)) {
+        TAILQ_INSERT_TAIL(&f->sending, s, queue);
+        fanout_note_stalled(f);
+    }
+    if (to == STREAM_READY) {
+        TAILQ_INSERT_TAIL(&f->ready, s, queue);
+    }
+}
+
+struct str stream_client_id(const struct stream *s)
+{
+    return str_of(s->client_id != NULL ? s->client_id : s->id);
+}
+
+/* ---- Sending ------------------------------------------------------------------------------- */
+
+static void pin(struct stream *s, struct watch_batch *b)
+{
+    for (size_t i = 0; i < b->n_pieces; i++) {
+        struct blob *blob = TAKE(b->pieces[i].blob);
+        if (atomic_fetch_add_explicit(&blob->pins, 1, memory_order_relaxed) == 0) {
+            metric_add(M_PINNED_BYTES, (int64_t)blob->n); /* (4) */
+        }
+        s->pins[i] = blob;
+    }
+    s->n_pins = (uint8_t)b->n_pieces;
+    b->n_pieces = 0;
+}
+
+static void unpin(struct stream *s)
+{
+    for (size_t i = 0; i < s->n_pins; i++) {
+        struct blob *blob = s->pins[i];
+        if (atomic_fetch_sub_explicit(&blob->pins, 1, memory_order_relaxed) == 1) {
+            metric_add(M_PINNED_BYTES, -(int64_t)blob->n);
+        }
+        blob_unref(blob);
+    }
+    s->n_pins = 0;
+}
+
+/* The owner's empty head, with the position of all that was pulled. */
+static struct buf *head_begin(struct stream *s)
+{
+    uint8_t position[POSITION_MAX];
+    size_t n = watcher_position(s->watcher, position);
+    struct buf *head = &s->owner->head;
+    buf_clear(head);
+    wire_append_position((struct str){(const char *)position, n}, head);
+    return head;
+}
+
+static struct buf *bookmark_begin(struct stream *s, rv_t rv)
+{
+    struct buf *head = head_begin(s);
+    wire_append_bookmark(rv, head); /* (2) */
+    metric_add(M_BOOKMARKS_SENT, 1);
+    return head;
+}
+
+static void message_begin(struct stream *s, const struct buf *head)
+{
+    assert(!head->full);
+    grpc_slice_buffer *sb = &s->owner->message->data.raw.slice_buffer;
+    assert(sb->count == 0);
+    grpc_slice_buffer_add(sb, grpc_slice_from_copied_buffer(head->p, head->n));
+    metric_add(M_MESSAGES_SENT, 1);
+}
+
+/* Starts the message in the owner's buffer; the stream is SENDING from now on. */
+static void message_send(struct stream *s, mono_ms_t now)
+{
+    grpc_op ops[2];
+    size_t n = 0;
+    if (!s->greeted) {
+        ops[n++] = (grpc_op){.op = GRPC_OP_SEND_INITIAL_METADATA};
+        s->greeted = true;
+    }
+    ops[n] = (grpc_op){.op = GRPC_OP_SEND_MESSAGE};
+    ops[n++].data.send_message.send_message = s->owner->message;
+    s->sent_at = now;
+    s->pending++;
+    move(s, STREAM_SENDING); /* (1) */
+    loop_batch(s->call, ops, n, &s->on_sent);
+}
+
+static void send_bookmark(struct stream *s, rv_t rv, mono_ms_t now)
+{
+    s->bookmark_due = false;
+    s->pulled_since_due = false;
+    s->bookmarked_at = now;
+    s->bookmarked_rv = rv;
+    message_begin(s, bookmark_begin(s, rv));
+    message_send(s, now);
+}
+
+static void send_batch(struct stream *s, struct watch_batch *b, mono_ms_t now)
+{
+    struct buf *head = head_begin(s);
+    if (b->kind == BATCH_SYNCED) {
+        wire_append_synced(b->rv, head);
+    }
+    message_begin(s, head);
+    grpc_slice_buffer *sb = &s->owner->message->data.raw.slice_buffer;
+    for (size_t i = 0; i < b->n_pieces; i++) {
+        const struct watch_piece *p = &b->pieces[i];
+        grpc_slice_buffer_add(sb, codec_slice(p->blob, p->at, p->n));
+    }
+    pin(s, b);
+    s->events_sent += b->events;
+    s->owner->pass_messages++;
+    s->owner->pass_events += b->events;
+    metric_add(M_EVENTS_SENT, (int64_t)b->events);
+    message_send(s, now);
+}
+
+/* ---- The end -------------------------------------------------------------------------------- */
+
+/* Delivers no more and is known to nobody any more. */
+static void retire(struct stream *s)
+{
+    registry_remove(&s->owner->registry, s);
+    if (s->watcher != NULL) {
+        watcher_close(TAKE(s->watcher));
+        metric_add(M_WATCHES, -1);
+        metric_add(M_WATCHES_ENDED, 1);
+    }
+}
+
+static void unref(struct stream *s)
+{
+    if (s->pending > 0) {
+        return;
+    }
+    struct fanout *f = s->owner;
+    assert(s->state == STREAM_FINAL || s->state == STREAM_GONE);
+    assert(s->n_pins == 0 && s->watcher == NULL);
+    timers_clear(&f->timers, &s->timer);
+    grpc_call_unref(s->call);
+    free(s->client_id);
+    free(s->end);
+    free(s);
+    f->streams--;
+    fanout_unexpect(f);
+    atomic_fetch_sub(&f->srv->watches, 1);
+    atomic_fetch_add(&f->srv->streams_freed, 1);
+}
+
+static void leave(struct stream *s)
+{
+    retire(s);
+    timers_clear(&s->owner->timers, &s->timer);
+    move(s, STREAM_GONE);
+}
+
+/* The status, with a bookmark in front if it is wanted and one can be given. */
+static void finish(struct stream *s, const struct err *err, bool bookmark)
+{
+    struct status st;
+    status_init(&st, err);
+    grpc_op ops[4];
+    size_t n = 0;
+    if (!s->greeted) {
+        ops[n++] = (grpc_op){.op = GRPC_OP_SEND_INITIAL_METADATA};
+        s->greeted = true;
+    }
+    rv_t rv = bookmark && s->watcher != NULL ? watcher_rv(s->watcher) : 0;
+    if (rv != 0) {
+        message_begin(s, bookmark_begin(s, rv));
+        ops[n] = (grpc_op){.op = GRPC_OP_SEND_MESSAGE};
+        ops[n++].data.send_message.send_message = s->owner->message;
+    }
+    status_op(&st, &ops[n++]);
+    if (!s->listening) {
+        ops[n] = (grpc_op){.op = GRPC_OP_RECV_CLOSE_ON_SERVER};
+        ops[n++].data.recv_close_on_server.cancelled = &s->cancelled;
+        s->listening = true;
+    }
+    retire(s);
+    timers_clear(&s->owner->timers, &s->timer);
+    move(s, STREAM_FINAL);
+    s->pending++;
+    loop_batch(s->call, ops, n, &s->on_final);
+    status_fini(&st);
+}
+
+void stream_cut(struct stream *s, const struct err *err)
+{
+    leave(s);
+    status_cancel(s->call, err);
+}
+
+void stream_end(struct stream *s, const struct err *err, bool bookmark, mono_ms_t grace_ms)
+{
+    if (s->state == STREAM_FINAL || s->state == STREAM_GONE) {
+        return;
+    }
+    if (!is_on_its_way(s)) {
+        finish(s, err, bookmark);
+        return;
+    }
+    free(s->end);
+    s->end = err != NULL ? mem_dup(err, sizeof(*err)) : NULL;
+    s->end_bookmark = bookmark;
+    registry_remove(&s->owner->registry, s);
+    if (!bookmark) {
+        retire(s);
+    }
+    if (s->state == STREAM_SENDING) {
+        move(s, STREAM_CLOSING);
+    }
+    if (grace_ms < 0) {
+        timers_clear(&s->owner->timers, &s->timer);
+    } else {
+        timers_set(&s->owner->timers, &s->timer, loop_now() + grace_ms);
+    }
+}
+
+/* ---- Bookmarks and other times -------------------------------------------------------------- */
+
+static mono_ms_t own_interval(const struct stream *s)
+{
+    return s->owner->srv->config->bookmark_ms;
+}
+
+static mono_ms_t stepped(mono_ms_t at)
+{
+    return (at + BOOKMARK_STEP_MS - 1) / BOOKMARK_STEP_MS * BOOKMARK_STEP_MS;
+}
+
+static void set_timer(struct stream *s)
+{
+    mono_ms_t at = s->bookmark_at;
+    if (s->end_at != 0 && s->end_at < at) {
+        at = s->end_at;
+    }
+    timers_set(&s->owner->timers, &s->timer, at);
+}
+
+static void schedule_bookmark(struct stream *s, mono_ms_t now)
+{
+    if (s->interval_ms != 0) {
+        s->bookmark_at += s->interval_ms;
+        if (s->bookmark_at <= now) {
+            s->bookmark_at = now + s->interval_ms;
+        }
+    } else {
+        s->bookmark_at = stepped(now + own_interval(s));
+    }
+}
+
+void stream_bookmark(struct stream *s)
+{
+    s->bookmark_due = true;
+    s->pulled_since_due = false;
+    if (s->state == STREAM_IDLE) {
+        move(s, STREAM_READY);
+    }
+}
+
+void stream_timer_due(struct stream *s, mono_ms_t now)
+{
+    if (s->state == STREAM_CLOSING) {
+        CLEANUP(freep) struct err *end = TAKE(s->end);
+        struct err ok = {.code = ERR_CANCELLED, .msg = "the watch reached its end"};
+        stream_cut(s, end != NULL ? end : &ok);
+        return;
+    }
+    if (s->end_at != 0 && now >= s->end_at) {
+        stream_end(s, NULL, true, -1);
+        return;
+    }
+    if (now >= s->bookmark_at) {
+        rv_t rv = watcher_rv(s->watcher);
+        if (s->interval_ms != 0 ||
+            (rv != 0 && (rv != s->bookmarked_rv ||
+                         now - s->bookmarked_at >= own_interval(s) * IDLE_BOOKMARK_FACTOR))) {
+            stream_bookmark(s);
+        }
+        schedule_bookmark(s, now);
+    }
+    set_timer(s);
+}
+
+/* ---- The beginning ----------------------------------------------------------------------------
+ */
+
+static enum errc open_watcher(struct stream *s, struct err *err)
+{
+    struct stream_ask *ask = s->ask;
+    struct fanout *f = s->owner;
+    if (ask->refused.code != OK) {
+        *err = ask->refused;
+        return err->code;
+    }
+    if (f->draining) {
+        return err_set(err, ERR_DRAINING, "the server is about to end; try again");
+    }
+    if (ask->options.start == START_RESUME &&
+        position_decode((struct str){(const char *)ask->resume, ask->resume_n}, "resume",
+                        &ask->options.resume, err) != OK) {
+        return err->code;
+    }
+    ask->options.owner = s;
+    struct selections *taken = TAKE(ask->options.selections);
+    struct watcher_options options = ask->options;
+    options.selections = taken;
+    return watcher_open(f->set, &options, &s->watcher, err);
+}
+
+static void greet(struct stream *s, mono_ms_t now)
+{
+    const struct server *srv = s->owner->srv;
+    struct wire_started started = {
+        .subscription_id = str_of(s->id),
+        .client_id = stream_client_id(s),
+        .store_id = str_of(srv->store_id),
+        .head = store_head(srv->store),
+        .floor = store_floor(srv->store),
+    };
+    struct buf *head = head_begin(s);
+    wire_append_started(&started, head);
+    message_begin(s, head);
+    message_send(s, now);
+}
+
+static void listen_for_leaving(struct stream *s)
+{
+    grpc_op op = {.op = GRPC_OP_RECV_CLOSE_ON_SERVER};
+    op.data.recv_close_on_server.cancelled = &s->cancelled;
+    s->listening = true;
+    s->pending++;
+    loop_batch(s->call, &op, 1, &s->on_closed); /* (3) */
+}
+
+static void open_stream(struct task *t)
+{
+    struct stream *s = CONTAINER(t, struct stream, task);
+    struct fanout *f = s->owner;
+    mono_ms_t now = loop_now();
+    f->streams++;
+    struct err err = {0};
+    enum errc e = open_watcher(s, &err);
+    uint64_t duration = s->ask->duration_ms;
+    selections_free(s->ask->options.selections);
+    free(TAKE(s->ask));
+    if (e != OK) {
+        metric_add(M_CALLS_FAILED, 1);
+        if (e == ERR_EXPIRED) {
+            metric_add(M_WATCHES_EXPIRED, 1);
+        }
+        finish(s, &err, false);
+        return;
+    }
+    metric_add(M_WATCHES, 1);
+    registry_add(&f->registry, s);
+    s->opened_at = now; /* the watch set names it as ready by itself */
+    s->bookmarked_at = now;
+    s->bookmarked_rv = watcher_rv(s->watcher);
+    if (s->interval_ms != 0) {
+        s->interval_ms = s->interval_ms < INTERVAL_MIN_MS ? INTERVAL_MIN_MS : s->interval_ms;
+        s->bookmark_at = now + s->interval_ms;
+    } else {
+        /* At any time within the interval, so that streams opened together do not stay so. */
+        s->bookmark_at = stepped(now + 1 + (mono_ms_t)random_below((uint64_t)own_interval(s)));
+    }
+    if (duration != 0) {
+        s->end_at = duration > INT64_MAX / 2 ? 0 : now + (mono_ms_t)duration;
+    }
+    set_timer(s);
+    listen_for_leaving(s);
+    greet(s, now);
+}
+
+/* ---- What gRPC core says ------------------------------------------------------------------------
+ */
+
+static void sent(struct tag *t, bool ok)
+{
+    struct stream *s = CONTAINER(t, struct stream, on_sent);
+    s->pending--;
+    unpin(s);
+    if (is_on_its_way(s)) {
+        if (!ok) {
+            leave(s); /* the peer's leaving will be told, too */
+        } else if (s->state == STREAM_CLOSING) {
+            CLEANUP(freep) struct err *end = TAKE(s->end);
+            finish(s, end, s->end_bookmark);
+        } else {
+            move(s, s->pull_due || s->bookmark_due ? STREAM_READY : STREAM_IDLE);
+        }
+    }
+    unref(s);
+}
+
+static void final(struct tag *t, bool ok)
+{
+    (void)ok;
+    struct stream *s = CONTAINER(t, struct stream, on_final);
+    s->pending--;
+    unref(s);
+}
+
+static void closed(struct tag *t, bool ok)
+{
+    (void)ok;
+    struct stream *s = CONTAINER(t, struct stream, on_closed);
+    s->pending--;
+    if (s->state != STREAM_FINAL && s->state != STREAM_GONE) {
+        leave(s);
+    }
+    unref(s);
+}
+
+struct stream *stream_new(struct fanout *owner, grpc_call *call)
+{
+    struct stream *s = mem_zalloc(sizeof(*s));
+    s->on_sent.fn = sent;
+    s->on_final.fn = final;
+    s->on_closed.fn = closed;
+    s->task.run = open_stream;
+    s->owner = owner;
+    s->call = call;
+    s->ask = mem_zalloc(sizeof(*s->ask));
+    random_uuid(s->id);
+    atomic_fetch_add(&owner->srv->watches, 1);
+    return s;
+}
+
+void stream_submit(struct stream *s)
+{
+    loop_post(&s->owner->loop, &s->task);
+}
+
+/* ---- Something to do ----------------------------------------------------------------------------
+ */
+
+void stream_wake(struct stream *s)
+{
+    s->pull_due = true;
+    if (s->state == STREAM_IDLE) {
+        move(s, STREAM_READY);
+    }
+}
+
+/* Sends a batch, or finds that there is none. False: there is none. */
+static bool pull(struct stream *s, mono_ms_t now)
+{
+    CLEANUP(watch_batch_fini) struct watch_batch batch = {0};
+    struct err err = {0};
+    if (watcher_pull(s->watcher, &batch, &err) != OK) {
+        if (err.code == ERR_EXPIRED) {
+            metric_add(M_WATCHES_EXPIRED, 1);
+        } else {
+            log_warn("a watch ended for a fault subscription=%s reason=%s error=\"%s\"", s->id,
+                     err_info(err.code)->reason, err.msg);
+        }
+        finish(s, &err, false);
+        return true;
+    }
+    if (batch.kind == BATCH_NONE) {
+        s->pull_due = false;
+        return false;
+    }
+    s->pulled_since_due = s->bookmark_due;
+    send_batch(s, &batch, now);
+    return true;
+}
+
+void stream_pump(struct stream *s, mono_ms_t now)
+{
+    /* A bookmark that was asked for should tell of what is there already, so one batch goes first;
+     * only one, or a busy stream would never get it. */
+    bool bookmark_first = s->bookmark_due && s->pulled_since_due && watcher_rv(s->watcher) != 0;
+    if (!bookmark_first && s->pull_due && pull(s, now)) {
+        return;
+    }
+    rv_t rv = s->bookmark_due ? watcher_rv(s->watcher) : 0;
+    if (rv != 0) {
+        send_bookmark(s, rv, now);
+    } else {
+        move(s, STREAM_IDLE);
+    }
+}
