@@ -26,43 +26,81 @@ static void gone_row(void *arg, rv_t rv, const struct key *key, size_t bytes)
     g->bytes += bytes;
 }
 
-/* Up to where the limits of the history want events removed; 0: they do not. */
-static rv_t limits_want(struct store *s)
+/* Running time of the store, in seconds: its own clock, which no step of the machine's moves. */
+static int64_t run_seconds(const struct store *s)
+{
+    return s->engine->run_seconds + (clock_mono(s->clock) - s->opened) / 1000;
+}
+
+/* Notes now and then which version was the head at which running time. What was there at the start
+ * counts from the start, so nothing expires early. */
+static void note_age(struct store *s)
+{
+    struct age_note *newest = &s->ages[(s->first_age + s->n_ages + AGE_NOTES - 1) % AGE_NOTES];
+    int64_t now = run_seconds(s);
+    if (s->n_ages != 0 && now - newest->run_s < s->opt.history_age_s / AGE_NOTES + 1) {
+        return;
+    }
+    if (s->n_ages == AGE_NOTES) {
+        s->first_age = (s->first_age + 1) % AGE_NOTES;
+        s->n_ages--;
+    }
+    s->ages[(s->first_age + s->n_ages) % AGE_NOTES] = (struct age_note){now, store_head(s)};
+    s->n_ages++;
+}
+
+/* The newest version that is old enough to go; 0: none. */
+static rv_t age_wants(struct store *s)
+{
+    if (s->opt.history_age_s <= 0) {
+        return 0;
+    }
+    note_age(s);
+    rv_t upto = 0;
+    for (size_t i = 0; i < s->n_ages; i++) {
+        const struct age_note *n = &s->ages[(s->first_age + i) % AGE_NOTES];
+        if (run_seconds(s) - n->run_s >= s->opt.history_age_s) {
+            upto = n->rv;
+        }
+    }
+    return upto;
+}
+
+/* How many events the limits of number and bytes want removed; with 1/64 of the limit more, so that a
+ * full history does not cost a transaction for every one committed. Pins do not
+ * hold against the limit of bytes. */
+static size_t limits_want(struct store *s, bool *ret_pins_hold)
 {
     const struct store_options *o = &s->opt;
     uint64_t events = atomic_load(&s->history_events);
     uint64_t bytes = atomic_load(&s->history_bytes);
-    rv_t floor = store_floor(s);
-    rv_t head = store_head(s);
-    bool many = o->history_events > 0 && events > (uint64_t)o->history_events;
-    bool big = o->history_bytes > 0 && bytes > (uint64_t)o->history_bytes;
-    if (!many && !big) {
-        return 0;
+    *ret_pins_hold = true;
+    if (o->history_bytes > 0 && bytes > (uint64_t)o->history_bytes && events > 1) {
+        uint64_t over = bytes - (uint64_t)o->history_bytes + (uint64_t)o->history_bytes / 64;
+        uint64_t rows = over / (bytes / events + 1) + 1;
+        *ret_pins_hold = false;
+        return rows < SLICE_ROWS ? (size_t)rows : SLICE_ROWS;
     }
-    rv_t pinned = store_pinned(s);
-    rv_t upto = 0;
-    if (many) {
-        upto = floor + (events - (uint64_t)o->history_events);
-        upto = upto < pinned ? upto : pinned;
+    if (o->history_events > 0 && events > (uint64_t)o->history_events) {
+        uint64_t rows = events - (uint64_t)o->history_events + (uint64_t)o->history_events / 64;
+        return rows < SLICE_ROWS ? (size_t)rows : SLICE_ROWS;
     }
-    if (big && upto < head) {
-        upto = head; /* as far as the slice goes; asked again after it */
-    }
-    return upto > floor ? upto : 0;
+    return 0;
 }
 
-static size_t limits_rows(struct store *s)
+/* What the next slice is to remove: at most *ret_rows events <= the result; 0: nothing. */
+static rv_t due(struct store *s, size_t *ret_rows)
 {
-    const struct store_options *o = &s->opt;
-    uint64_t events = atomic_load(&s->history_events);
-    bool big = o->history_bytes > 0 &&
-               atomic_load(&s->history_bytes) > (uint64_t)o->history_bytes;
-    if (big) {
-        /* Few at a time, as each may be large. */
-        return 64;
+    bool pins_hold = true;
+    rv_t upto = store_head(s);
+    *ret_rows = limits_want(s, &pins_hold);
+    if (*ret_rows == 0) {
+        *ret_rows = SLICE_ROWS;
+        upto = age_wants(s);
     }
-    uint64_t over = events - (uint64_t)o->history_events;
-    return over < SLICE_ROWS ? (size_t)over : SLICE_ROWS;
+    rv_t pinned = pins_hold ? store_pinned(s) : RV_MAX;
+    upto = upto < pinned ? upto : pinned;
+    return upto > store_floor(s) ? upto : 0;
 }
 
 /* Removes up to `rows` events <= upto. *ret_removed is how many went. */
@@ -94,7 +132,7 @@ static enum errc slice(struct store *s, rv_t upto, size_t rows, size_t *ret_remo
     return rc;
 }
 
-static void serve_request(struct store *s, struct compaction *c, bool *ret_done)
+static enum errc serve_request(struct store *s, struct compaction *c, bool *ret_done)
 {
     if (!c->started) {
         c->started = true;
@@ -110,28 +148,32 @@ static void serve_request(struct store *s, struct compaction *c, bool *ret_done)
     c->removed += removed;
     c->floor = store_floor(s);
     *ret_done = rc != OK || removed < SLICE_ROWS;
+    return rc;
 }
 
-bool compact_slice(struct store *s, struct compaction *c, bool *ret_request_done)
+enum errc compact_slice(struct store *s, struct compaction *c, bool *ret_request_done,
+                        bool *ret_more)
 {
+    struct err err = {0};
     *ret_request_done = false;
+    *ret_more = false;
     if (atomic_load(&s->loaded) == LOAD_FAILED) {
         if (c != NULL) {
             (void)err_set(&c->err, ERR_DATA_LOSS, "the history is damaged; nothing is compacted");
             *ret_request_done = true;
         }
-        return false;
+        return OK;
     }
     if (c != NULL) {
-        serve_request(s, c, ret_request_done);
-        return true;
+        *ret_more = true;
+        return serve_request(s, c, ret_request_done);
     }
-    rv_t upto = limits_want(s);
+    size_t rows = 0, removed = 0;
+    rv_t upto = due(s, &rows);
     if (upto == 0) {
-        return false;
+        return OK;
     }
-    struct err err = {0};
-    size_t removed = 0;
-    enum errc rc = slice(s, upto, limits_rows(s), &removed, &err);
-    return rc == OK && removed != 0 && limits_want(s) != 0;
+    enum errc rc = slice(s, upto, rows, &removed, &err);
+    *ret_more = rc == OK && removed != 0 && due(s, &rows) != 0;
+    return rc;
 }

@@ -36,6 +36,7 @@ enum errc store_open(const struct store_options *opt, struct store **ret, struct
     s->engine = opt->engine;
     s->codec = opt->codec;
     s->clock = opt->clock != NULL ? opt->clock : &clock_system;
+    s->opened = clock_mono(s->clock);
     s->engine->sink = (struct engine_sink){committed, s};
     pthread_mutex_init(&s->mu, NULL);
     LIST_INIT(&s->pins);

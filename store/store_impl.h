@@ -24,6 +24,13 @@ struct pin {
     mono_ms_t since;
 };
 
+/* Which version was the head at which running time; see compactor.c. */
+struct age_note {
+    int64_t run_s;
+    rv_t rv;
+};
+#define AGE_NOTES 64
+
 /* Of the versions kept from before the start. */
 enum load_state { LOAD_RUNNING, LOAD_DONE, LOAD_FAILED };
 
@@ -44,6 +51,9 @@ struct store {
     _Atomic uint64_t history_events, history_bytes;
     _Atomic int loaded;            /* enum load_state: does the index know the kept events? */
     _Atomic bool draining;
+    mono_ms_t opened;
+    struct age_note ages[AGE_NOTES]; /* the writer's: a ring, oldest at first_age */
+    size_t first_age, n_ages;
     pthread_mutex_t mu;            /* guards all below; taken alone */
     struct watch_set *sets;        /* singly linked */
     LIST_HEAD(, pin) pins;
@@ -82,9 +92,10 @@ void writer_wake(struct writer *w);
 
 /* ---- compactor.c: on the writer's thread ---- */
 
-/* One slice of compaction if one is due: the limits of the history, then the request c (or NULL).
- * True if there is more to do at once. */
-bool compact_slice(struct store *s, struct compaction *c, bool *ret_request_done);
+/* One slice of compaction if one is due: for the request c, or (NULL) for the limits of the history.
+ * *ret_more: there is more to do at once. Errors: as engine commit. */
+enum errc compact_slice(struct store *s, struct compaction *c, bool *ret_request_done,
+                        bool *ret_more) NODISCARD;
 
 /* ---- reader.c ---- */
 

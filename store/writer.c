@@ -452,9 +452,9 @@ static bool compact_some(struct writer *w, bool stopping)
     pthread_mutex_lock(&w->mu);
     struct compaction *c = STAILQ_FIRST(&w->compactions);
     pthread_mutex_unlock(&w->mu);
-    bool request_done = false;
-    bool more = compact_slice(w->store, c, &request_done);
-    if (c != NULL && c->err.code == ERR_UNAVAILABLE) {
+    bool request_done = false, more = false;
+    enum errc rc = compact_slice(w->store, c, &request_done, &more);
+    if (rc != OK && rc != ERR_STORAGE_FULL) {
         recover(w); /* (3) */
     }
     if (request_done) {
