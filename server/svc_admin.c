@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AdminService: what operators ask for. */
-#include <sqlite3.h>
-
 #include "proto/wire.h"
 #include "server/listen.h"
 #include "server/services.h"
 #include "store/base/metric.h"
+#include "store/engine_sqlite.h"
 
 #define ANSWER_MAX (1024 * 1024)
 
@@ -26,7 +25,7 @@ void admin_status(struct call *c, struct str in)
         .file_bytes = (uint64_t)facts.usage.file_bytes,
         .watches = (uint32_t)metric_get(M_WATCHES),
         .uptime_ms = (uint64_t)(loop_now() - c->srv->started_at),
-        .sqlite_version = str_of(sqlite3_libversion()),
+        .sqlite_version = str_of(engine_sqlite_version()),
         .grpc_version = str_of(grpc_version_string()),
         .read_only_reason = str_of(facts.read_only_reason),
     };

@@ -19,6 +19,9 @@ struct engine_sqlite_options {
 enum errc engine_sqlite_open(const struct engine_sqlite_options *opt, struct engine **ret,
                              struct err *err) NODISCARD;
 
+/* Of the SQLite that is linked: "3.40.1". */
+const char *engine_sqlite_version(void);
+
 /* The last process that had the file open did not close it. Any thread. */
 bool engine_sqlite_was_unclean(const struct engine *e);
 

@@ -195,6 +195,11 @@ void engine_sqlite_close(struct engine *e)
     }
 }
 
+const char *engine_sqlite_version(void)
+{
+    return sqlite3_libversion();
+}
+
 bool engine_sqlite_was_unclean(const struct engine *e)
 {
     return ((const struct engine_sqlite *)e)->unclean;
