@@ -37,6 +37,8 @@ enum errc store_open(const struct store_options *opt, struct store **ret, struct
     s->codec = opt->codec;
     s->clock = opt->clock != NULL ? opt->clock : &clock_system;
     s->opened = clock_mono(s->clock);
+    s->ages[0] = (struct age_note){s->engine->run_seconds, s->engine->head};
+    s->n_ages = 1;
     s->engine->sink = (struct engine_sink){committed, s};
     pthread_mutex_init(&s->mu, NULL);
     LIST_INIT(&s->pins);

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store as its callers see it: writes, repeats, lists, compaction, restarts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+
+#include "store_fixture.h"
+
+static int setup(void **state)
+{
+    struct fixture *f = mem_zalloc(sizeof *f);
+    fixture_init(f);
+    fixture_open(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture_fini(*state);
+    free(*state);
+    return 0;
+}
+
+static void reopen(struct fixture *f)
+{
+    fixture_close(f);
+    fixture_open(f);
+}
+
+/* ---- Writes ----------------------------------------------------------------------------------- */
+
+static enum errc put_as(struct fixture *f, const char *name, const char *spec, struct write *w)
+{
+    struct err err = {0};
+    w->key = (struct key){STR("jobs"), STR("default"), str_of(name)};
+    w->verb = WRITE_SPEC;
+    json_t *json = NULL;
+    assert_int_equal(json_text_parse(str_of(spec), "json", &json, &err), OK);
+    w->json = json;
+    w->bytes = strlen(spec);
+    enum errc rc = fixture_write(f, w);
+    json_decref(json);
+    return rc;
+}
+
+static char *get_text(struct fixture *f, const char *name)
+{
+    struct object *o = NULL;
+    if (fixture_get(f, "jobs", "default", name, &o) != OK) {
+        return NULL;
+    }
+    struct buf b;
+    buf_init(&b, SIZE_MAX);
+    object_render(o->body, o->splice, o->rv, o->generation, &b);
+    buf_addc(&b, '\0');
+    object_unref(o);
+    return b.p;
+}
+
+static void a_write_that_changes_nothing_uses_no_version(void **state)
+{
+    struct fixture *f = *state;
+    rv_t first = 0, second = 0;
+    assert_int_equal(fixture_put(f, "jobs", "default", "a", "{}", "{\"a\":1,\"b\":2}", &first), OK);
+    assert_int_equal(fixture_put(f, "jobs", "default", "a", "{}", "{\"b\":2,\"a\":1}", &second), OK);
+    assert_int_equal(first, 1);
+    assert_int_equal(second, 1);
+    assert_int_equal(store_head(f->store), 1);
+}
+
+static void the_generation_counts_changes_outside_metadata_and_status(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(fixture_put(f, "jobs", "default", "a", "{}", "{\"v\":1}", NULL), OK);
+    assert_int_equal(fixture_put(f, "jobs", "default", "a", "{\"l\":\"x\"}", "{\"v\":1}", NULL), OK);
+    char *text = get_text(f, "a");
+    assert_non_null(strstr(text, "\"generation\":1,"));
+    free(text);
+    assert_int_equal(fixture_put(f, "jobs", "default", "a", "{\"l\":\"x\"}", "{\"v\":2}", NULL), OK);
+    text = get_text(f, "a");
+    assert_non_null(strstr(text, "\"generation\":2,"));
+    assert_non_null(strstr(text, "\"resourceVersion\":\"3\""));
+    free(text);
+}
+
+static void a_new_spec_keeps_metadata_and_status(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(fixture_put(f, "jobs", "default", "a", "{\"l\":\"x\"}",
+                                 "{\"v\":1},\"status\":{\"phase\":\"on\"}", NULL),
+                     OK);
+    struct write w = {0};
+    assert_int_equal(put_as(f, "a", "{\"v\":2}", &w), OK);
+    assert_int_equal(w.result, WRITE_UPDATED);
+    object_unref(w.object);
+    char *text = get_text(f, "a");
+    assert_non_null(strstr(text, "\"labels\":{\"l\":\"x\"}"));
+    assert_non_null(strstr(text, "\"spec\":{\"v\":2}"));
+    assert_non_null(strstr(text, "\"status\":{\"phase\":\"on\"}"));
+    free(text);
+}
+
+static void a_precondition_that_fails_changes_nothing_and_names_both_versions(void **state)
+{
+    struct fixture *f = *state;
+    struct write w = {0};
+    assert_int_equal(put_as(f, "a", "{\"v\":1}", &w), OK);
+    object_unref(w.object);
+    w = (struct write){.pre = {.rv = 7}};
+    assert_int_equal(put_as(f, "a", "{\"v\":2}", &w), ERR_CONFLICT);
+    assert_int_equal(w.err.requested, 7);
+    assert_int_equal(w.err.head, 1);
+    assert_null(w.object);
+    w = (struct write){.mode = WRITE_CREATE};
+    assert_int_equal(put_as(f, "a", "{\"v\":2}", &w), ERR_EXISTS);
+    w = (struct write){.mode = WRITE_UPDATE};
+    assert_int_equal(put_as(f, "b", "{\"v\":2}", &w), ERR_NOT_FOUND);
+    assert_int_equal(store_head(f->store), 1);
+    w = (struct write){.pre = {.rv = 1}};
+    assert_int_equal(put_as(f, "a", "{\"v\":2}", &w), OK);
+    object_unref(w.object);
+    assert_int_equal(store_head(f->store), 2);
+}
+
+static void a_dry_run_checks_and_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct write w = {.dry_run = true};
+    assert_int_equal(put_as(f, "a", "{\"v\":1}", &w), OK);
+    assert_int_equal(w.result, WRITE_CREATED);
+    assert_int_equal(w.rv, 0);
+    object_unref(w.object);
+    assert_null(get_text(f, "a"));
+    assert_int_equal(store_head(f->store), 0);
+}
+
+static void a_repeated_request_gets_the_first_answer_also_after_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    struct write w = {.has_request_id = true, .request_id = {1, 2, 3}};
+    assert_int_equal(put_as(f, "a", "{\"v\":1}", &w), OK);
+    assert_int_equal(w.result, WRITE_CREATED);
+    object_unref(w.object);
+    struct write other = {0};
+    assert_int_equal(put_as(f, "a", "{\"v\":2}", &other), OK);
+    object_unref(other.object);
+    for (int i = 0; i < 2; i++) {
+        struct write again = {.has_request_id = true, .request_id = {1, 2, 3}};
+        assert_int_equal(put_as(f, "a", "{\"v\":1}", &again), OK);
+        assert_int_equal(again.result, WRITE_CREATED);
+        assert_int_equal(again.rv, 1);
+        assert_int_equal(again.generation, 1);
+        assert_non_null(again.object);
+        object_unref(again.object);
+        assert_int_equal(store_head(f->store), 2);
+        reopen(f);
+    }
+    struct write misused = {.has_request_id = true, .request_id = {1, 2, 3}};
+    assert_int_equal(put_as(f, "b", "{\"v\":1}", &misused), ERR_INVALID);
+    assert_string_equal(misused.err.field, "request_id");
+}
+
+static void one_resource_too_many_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    fixture_close(f);
+    f->opt.resources_max = 3;
+    fixture_open(f);
+    assert_int_equal(fixture_put(f, "as", "default", "x", "{}", "{}", NULL), OK);
+    assert_int_equal(fixture_put(f, "bs", "default", "x", "{}", "{}", NULL), OK);
+    assert_int_equal(fixture_put(f, "cs", "default", "x", "{}", "{}", NULL), OK);
+    assert_int_equal(fixture_put(f, "ds", "default", "x", "{}", "{}", NULL), ERR_LIMIT);
+    assert_int_equal(fixture_put(f, "cs", "default", "y", "{}", "{}", NULL), OK);
+    assert_int_equal(store_head(f->store), 4);
+}
+
+/* ---- Lists --------------------------------------------------------------------------------------- */
+
+struct page {
+    struct list list;
+    pthread_mutex_t mu;
+    pthread_cond_t cond;
+    bool done;
+    char names[64][32];
+    rv_t rvs[64];
+    size_t n;
+};
+
+static void page_item(struct list *l, const struct object *o)
+{
+    struct page *p = l->arg;
+    assert_true(p->n < 64);
+    snprintf(p->names[p->n], sizeof p->names[0], "%.*s", STR_ARG(o->key.name));
+    p->rvs[p->n++] = o->rv;
+}
+
+static void page_done(struct list *l)
+{
+    struct page *p = l->arg;
+    pthread_mutex_lock(&p->mu);
+    p->done = true;
+    pthread_cond_signal(&p->cond);
+    pthread_mutex_unlock(&p->mu);
+}
+
+/* One page after `token` (NULL: the first), which it replaces by the next one's ("" at the end). */
+static enum errc list_page(struct fixture *f, const struct selection *sel, size_t limit,
+                           char token[600], struct page *p)
+{
+    struct selections *s = NULL;
+    struct err err = {0};
+    uint8_t bytes[POSITION_MAX];
+    memset(p, 0, sizeof *p);
+    pthread_mutex_init(&p->mu, NULL);
+    pthread_cond_init(&p->cond, NULL);
+    assert_int_equal(selections_new(sel, 1, true, &s, &err), OK);
+    p->list = (struct list){.selections = s,
+                            .limit = limit,
+                            .max_bytes = 1 << 20,
+                            .item = page_item,
+                            .done = page_done,
+                            .arg = p};
+    if (token[0] != '\0') {
+        assert_int_equal(position_from_text(str_of(token), "continue_token", bytes,
+                                            &p->list.after, &err),
+                         OK);
+    }
+    enum errc rc = store_list(f->store, &p->list, &p->list.err);
+    if (rc == OK) {
+        pthread_mutex_lock(&p->mu);
+        while (!p->done) {
+            pthread_cond_wait(&p->cond, &p->mu);
+        }
+        pthread_mutex_unlock(&p->mu);
+        rc = p->list.err.code;
+    }
+    token[0] = '\0';
+    if (rc == OK && p->list.more) {
+        struct buf b;
+        buf_init(&b, 599);
+        position_to_text(&p->list.next, &b);
+        memcpy(token, b.p, b.n);
+        token[b.n] = '\0';
+        buf_fini(&b);
+    }
+    selections_free(s);
+    return rc;
+}
+
+static void put_n(struct fixture *f, const char *ns, int from, int to, const char *spec)
+{
+    for (int i = from; i < to; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "n%03d", i);
+        assert_int_equal(fixture_put(f, "jobs", ns, name, i % 2 != 0 ? "{\"odd\":\"y\"}" : "{}", spec,
+                                     NULL),
+                         OK);
+    }
+}
+
+static void all_pages_show_one_version_while_writes_compaction_and_restarts_go_on(void **state)
+{
+    struct fixture *f = *state;
+    struct selection sel = {.resource = STR("jobs"), .ns = STR("default")};
+    struct page p;
+    char token[600] = "";
+    put_n(f, "default", 0, 50, "{\"v\":1}");
+    size_t seen = 0;
+    rv_t rv = 0;
+    for (int page = 0; page == 0 || token[0] != '\0'; page++) {
+        assert_int_equal(list_page(f, &sel, 7, token, &p), OK);
+        rv = page == 0 ? p.list.rv : rv;
+        assert_int_equal(p.list.rv, rv);
+        for (size_t i = 0; i < p.n; i++) {
+            char want[16];
+            snprintf(want, sizeof want, "n%03d", (int)(seen + i));
+            assert_string_equal(p.names[i], want);
+            assert_int_equal(p.rvs[i], seen + i + 1);
+        }
+        seen += p.n;
+        /* Change, delete, make again and add on both sides of the page. */
+        put_n(f, "default", 0, 60, page % 2 != 0 ? "{\"v\":2}" : "{\"v\":3}");
+        char name[16];
+        snprintf(name, sizeof name, "n%03d", 49 - page);
+        assert_int_equal(fixture_delete(f, "jobs", "default", name, NULL), OK);
+        if (page == 2) {
+            reopen(f);
+        }
+        if (page == 3) {
+            enum errc rc = OK;
+            assert_int_equal(fixture_compact(f, rv, &rc), rv);
+        }
+    }
+    assert_int_equal(seen, 50);
+}
+
+static void a_page_whose_version_was_compacted_is_expired(void **state)
+{
+    struct fixture *f = *state;
+    struct selection sel = {.resource = STR("jobs"), .ns = STR("default")};
+    struct page p;
+    char token[600] = "";
+    put_n(f, "default", 0, 20, "{\"v\":1}");
+    assert_int_equal(list_page(f, &sel, 7, token, &p), OK);
+    put_n(f, "default", 0, 20, "{\"v\":2}");
+    enum errc rc = OK;
+    (void)fixture_compact(f, 0, &rc);
+    assert_int_equal(rc, OK);
+    assert_int_equal(list_page(f, &sel, 7, token, &p), ERR_EXPIRED);
+    assert_int_equal(p.list.err.requested, 20);
+    assert_int_equal(p.list.err.oldest, 39);
+    assert_int_equal(p.list.err.head, 40);
+}
+
+static void a_limit_counts_selected_objects_only(void **state)
+{
+    struct fixture *f = *state;
+    put_n(f, "default", 0, 41, "{\"v\":1}");
+    put_n(f, "def", 0, 3, "{\"v\":1}");
+    put_n(f, "defaultx", 0, 3, "{\"v\":1}");
+    struct selection sel = {
+        .resource = STR("jobs"), .ns = STR("default"), .label_selector = STR("odd=y")};
+    struct page p;
+    char token[600] = "";
+    size_t pages = 0, seen = 0;
+    do {
+        assert_int_equal(list_page(f, &sel, 5, token, &p), OK);
+        assert_int_equal(p.n, 5);
+        seen += p.n;
+        pages++;
+    } while (token[0] != '\0');
+    assert_int_equal(pages, 4);
+    assert_int_equal(seen, 20);
+}
+
+static void a_token_of_another_selection_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    put_n(f, "default", 0, 10, "{\"v\":1}");
+    struct selection sel = {.resource = STR("jobs"), .ns = STR("default")};
+    struct page p;
+    char token[600] = "";
+    assert_int_equal(list_page(f, &sel, 5, token, &p), OK);
+    sel.label_selector = STR("odd=y");
+    assert_int_equal(list_page(f, &sel, 5, token, &p), ERR_INVALID);
+}
+
+/* ---- History --------------------------------------------------------------------------------------- */
+
+static void the_newest_event_survives_every_compaction(void **state)
+{
+    struct fixture *f = *state;
+    put_n(f, "default", 0, 10, "{\"v\":1}");
+    enum errc rc = OK;
+    assert_int_equal(fixture_compact(f, 0, &rc), 9);
+    assert_int_equal(fixture_compact(f, 10, &rc), 9);
+    assert_int_equal(rc, OK);
+    (void)fixture_compact(f, 11, &rc);
+    assert_int_equal(rc, ERR_FUTURE);
+    reopen(f);
+    assert_int_equal(store_head(f->store), 10);
+    assert_int_equal(store_floor(f->store), 9);
+    assert_int_equal(fixture_put(f, "jobs", "default", "z", "{}", "{}", NULL), OK);
+    assert_int_equal(store_head(f->store), 11);
+}
+
+static void wait_for_events(struct fixture *f, uint64_t at_most)
+{
+    struct store_facts facts;
+    for (int i = 0; i < 5000; i++) {
+        store_facts(f->store, &facts);
+        /* 0: those of before the start are still being counted. */
+        if (facts.history_events > 0 && facts.history_events <= at_most) {
+            return;
+        }
+        usleep(1000);
+    }
+    fail_msg("%llu events are kept", (unsigned long long)facts.history_events);
+}
+
+static void the_history_stays_within_its_number_and_bytes_also_after_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    fixture_close(f);
+    f->opt.history_events = 100;
+    fixture_open(f);
+    for (int i = 0; i < 20; i++) {
+        put_n(f, "default", 0, 20, i % 2 != 0 ? "{\"v\":1}" : "{\"v\":2}");
+    }
+    wait_for_events(f, 100);
+    assert_true(store_floor(f->store) >= 300);
+    assert_true(store_floor(f->store) < 400);
+    fixture_close(f);
+    f->opt.history_events = -1;
+    f->opt.history_bytes = 10000;
+    fixture_open(f);
+    wait_for_events(f, 50);
+    struct store_facts facts;
+    store_facts(f->store, &facts);
+    assert_true(facts.history_bytes <= 10000);
+    assert_true(facts.history_events > 5);
+    assert_int_equal(facts.objects, 20);
+    assert_int_equal(facts.head - facts.floor, facts.history_events);
+}
+
+static mono_ms_t fake_ms;
+static mono_ms_t fake_mono(void *arg)
+{
+    (void)arg;
+    return fake_ms;
+}
+static wall_ms_t fake_wall(void *arg)
+{
+    (void)arg;
+    return 1;
+}
+
+static void the_age_of_history_counts_running_time_only(void **state)
+{
+    struct fixture *f = *state;
+    static const struct clock fake = {fake_mono, fake_wall, NULL};
+    fixture_close(f);
+    fake_ms = 1000;
+    f->opt.clock = &fake;
+    f->opt.history_age_s = 640;
+    fixture_open(f);
+    put_n(f, "default", 0, 10, "{\"v\":1}");
+    reopen(f); /* what is there counts from now */
+    fake_ms += 600 * 1000;
+    put_n(f, "default", 0, 10, "{\"v\":2}");
+    usleep(20000);
+    assert_int_equal(store_floor(f->store), 0);
+    fake_ms += 60 * 1000;
+    put_n(f, "default", 0, 1, "{\"v\":3}");
+    for (int i = 0; i < 5000 && store_floor(f->store) < 10; i++) {
+        usleep(1000);
+    }
+    assert_true(store_floor(f->store) >= 10);
+    assert_true(store_floor(f->store) < 20);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(a_write_that_changes_nothing_uses_no_version),
+        T(the_generation_counts_changes_outside_metadata_and_status),
+        T(a_new_spec_keeps_metadata_and_status),
+        T(a_precondition_that_fails_changes_nothing_and_names_both_versions),
+        T(a_dry_run_checks_and_changes_nothing),
+        T(a_repeated_request_gets_the_first_answer_also_after_a_restart),
+        T(one_resource_too_many_is_refused),
+        T(all_pages_show_one_version_while_writes_compaction_and_restarts_go_on),
+        T(a_page_whose_version_was_compacted_is_expired),
+        T(a_limit_counts_selected_objects_only),
+        T(a_token_of_another_selection_is_refused),
+        T(the_newest_event_survives_every_compaction),
+        T(the_history_stays_within_its_number_and_bytes_also_after_a_restart),
+        T(the_age_of_history_counts_running_time_only),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
