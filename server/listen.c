@@ -72,8 +72,12 @@ static enum errc fail_listen(const struct address *a, int code, struct err *err)
     enum errc e = code == EADDRINUSE                ? ERR_EXISTS
                   : code == EACCES || code == EPERM ? ERR_DENIED
                                                     : ERR_UNAVAILABLE;
-    return err_field(err, e, "listen", "cannot listen on %.*s: %s", STR_ARG(buf_str(&name)),
-                     strerror(code));
+    const char *advice = e != ERR_EXISTS ? ""
+                         : address_is_unix(a)
+                             ? "; another process answers on it, or it is no socket"
+                             : "; another process listens there";
+    return err_field(err, e, "listen", "cannot listen on %.*s: %s%s", STR_ARG(buf_str(&name)),
+                     strerror(code), advice);
 }
 
 /* (2) True: the file is gone. */

@@ -48,8 +48,8 @@ struct program {
 
 static void complain(const struct err *err)
 {
-    fprintf(stderr, "watchd: %s%s%s\n", err->field[0] != '\0' ? err->field : "",
-            err->field[0] != '\0' ? ": " : "", err->msg);
+    bool name = err->field[0] != '\0' && strstr(err->msg, err->field) == NULL;
+    fprintf(stderr, "watchd: %s%s%s\n", name ? err->field : "", name ? ": " : "", err->msg);
 }
 
 /* ---- Start ------------------------------------------------------------------------------------
