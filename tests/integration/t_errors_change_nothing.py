@@ -123,10 +123,10 @@ def metadata(t):
         ({"resourceVersion": "abc"}, "metadata.resourceVersion"),
     ]
     for meta, field in cases:
-        invalid(lambda: u.client.put("here", {"metadata": meta, "spec": {"n": 3}}), field,
-                what=f"put {str(meta)[:60]}")
-        invalid(lambda: u.client.put("new", {"metadata": meta, "spec": {"n": 3}}), field,
-                what=f"create {str(meta)[:60]}")
+        reason = "TOO_LARGE" if field == "metadata.annotations" else "INVALID"
+        for name in ("here", "new"):
+            invalid(lambda: u.client.put(name, {"metadata": meta, "spec": {"n": 3}}), field, reason,
+                    what=f"put {name} {str(meta)[:60]}")
     invalid(lambda: u.client.put("here", {"metadata": 1, "spec": {}}, scope=0), "metadata")
     invalid(lambda: u.client.put("here", {"metadata": {}, "kind": 5}), "kind")
     invalid(lambda: u.client.put("here", {"metadata": {}, "apiVersion": []}), "apiVersion")

@@ -78,8 +78,9 @@ def a_quiet_watcher_never_expires(t):
 
 @test
 def bookmarks_come_as_asked_for(t):
-    server = Server(t).start()
+    server = Server(t, "--bookmark-interval", "1h").start()
     client = server.client()
+    client.put("a", {"n": 1})
     often = client.watch("all", bookmark_ms=100)
     often.until_synced()
     begin = time.monotonic()
@@ -91,7 +92,8 @@ def bookmarks_come_as_asked_for(t):
     subscription = default.started().subscription_id
     default.until_synced()
     default.silent(1)
-    eq([m.WhichOneof("signal") for m in default.messages], ["started", "synced"], "no bookmark unasked")
+    eq([m.WhichOneof("signal") for m in default.messages], ["started", None, "synced"],
+       "no bookmark unasked")
     client.call("RequestBookmark", subscription_id=subscription)
     eq(default.next(5 * SLOW).resource_version, client.head(), "a bookmark on request")
     try:
@@ -100,6 +102,27 @@ def bookmarks_come_as_asked_for(t):
         eq(err.code, "NOT_FOUND")
     else:
         raise AssertionError("a bookmark for nobody")
+
+
+@test
+def bookmarks_come_in_an_empty_store(t):
+    client = Server(t).start().client()
+    often = client.watch("all", bookmark_ms=100)
+    often.until_synced()
+    for _ in range(3):
+        eq(often.next(2 * SLOW).resource_version, 0)
+
+
+@test
+def bookmarks_come_by_themselves_while_others_write(t):
+    server = Server(t, "--bookmark-interval", "300ms").start()
+    client = server.client()
+    quiet = client.watch(Sel("nothing"))
+    quiet.until_synced()
+    for _ in range(5):
+        rv = client.put("a", {"t": time.monotonic()}).object.resource_version
+        while quiet.next(5 * SLOW).resource_version < rv:
+            pass
 
 
 @test

@@ -34,7 +34,7 @@ def a_client_id_ends_all_its_streams_and_no_others(t):
     server = Server(t).start()
     client = server.client()
     mine = [server.client().watch("all", client_id="mine") for _ in range(5)]
-    other = server.client().watch("all", client_id="mine too")
+    other = server.client().watch("all", client_id="mine-too")
     nobody = server.client().watch("all")
     for stream in mine + [other, nobody]:
         stream.started()
