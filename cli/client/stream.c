@@ -389,7 +389,7 @@ enum watch_code watch_open(struct watch_client *c, const struct watch_options *o
     }
     struct watch_stream *s = mem_zalloc(sizeof(*s));
     s->client = c;
-    arena_init(&s->request_memory, size);
+    arena_init(&s->request_memory, 2 * size + (64 << 10));
     arena_init(&s->memory, 0);
     arena_init(&s->item, 0);
     buf_init(&s->position, REQUEST_MAX);

@@ -32,7 +32,7 @@ static size_t object_room(const struct wire_object *o)
 static void item_room(struct watch_stream *s, size_t n)
 {
     arena_fini(&s->item);
-    arena_init(&s->item, n + 1024);
+    arena_init(&s->item, 2 * n + (64 << 10));
 }
 
 static void hand_out_event(struct watch_stream *s, const struct wire_event *e,

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* export: what another server needs to have the same objects; what that one sets itself is left
+ * out, since as a part of a put it would be a demand on the object as it is there. */
+#include "cli/command.h"
+#include "cli/export_line.h"
+#include "cli/list.h"
+#include "cli/show.h"
+
+static int export_page(void *arg, const struct watch_page *page)
+{
+    struct buf *out = arg;
+    for (size_t i = 0; i < page->n; i++) {
+        struct err err;
+        if (export_line(&page->objects[i], out, &err) != OK) {
+            return cli_other("%s/%s: %s", page->objects[i].resource, page->objects[i].name,
+                             err.msg);
+        }
+    }
+    show_out(out);
+    return cli_flush();
+}
+
+int export_run(struct cli *cli, const struct words *words)
+{
+    struct target target;
+    struct err err;
+    if (target_read(words->v, words->n, TARGET_ONE_WORD_IS_RESOURCE, &target, &err) != OK) {
+        return cli_usage(cli, "%s", err.msg);
+    }
+    int code = cli_open(cli);
+    if (code != 0) {
+        return code;
+    }
+    struct watch_selection v;
+    selection_of(cli, &target, &v);
+    CLEANUP(buf_fini) struct buf out;
+    buf_init(&out, (size_t)1 << 30);
+    return list_each(cli, &v, export_page, &out);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+
+#include "cli/args.h"
+#include "cli/command.h"
+#include "cli/list.h"
+#include "cli/show.h"
+#include "store/model/name.h"
+
+static int get_one(const struct cli *cli, const struct target *target, const char *output)
+{
+    struct watch_object object;
+    struct watch_error error;
+    if (watch_get(cli->client, target->resource, cli->options.ns, target->name, &object, &error) !=
+        WATCH_OK) {
+        if (error.code == WATCH_NOT_FOUND && error.from_server) {
+            if (cli->options.ignore_not_found) {
+                return 0;
+            }
+            snprintf(error.message, sizeof(error.message), "%s \"%s\" not found",
+                     *target->resource != '\0' ? target->resource : RESOURCE_DEFAULT, target->name);
+            error.field[0] = '\0';
+        }
+        return cli_complain(cli, &error);
+    }
+    struct err err;
+    if (strcmp(output, "json") == 0) {
+        show_json(&object);
+    } else if (strcmp(output, "yaml") == 0) {
+        return show_yaml(&object, &err) == OK ? 0 : cli_other("%s", err.msg);
+    } else if (strcmp(output, "name") == 0) {
+        show_name(&object);
+    } else {
+        struct object_table t;
+        CLEANUP(buf_fini) struct buf out;
+        buf_init(&out, (size_t)1 << 20);
+        object_table_init(&t, false, false);
+        object_table_row(&t, &object, clock_wall(&clock_system), &out);
+        table_end(&t.table, &out);
+        object_table_fini(&t);
+        show_out(&out);
+    }
+    return 0;
+}
+
+int get_run(struct cli *cli, const struct words *words)
+{
+    const char *output;
+    struct target target;
+    struct err err;
+    int code = command_output(cli, &output);
+    if (code != 0) {
+        return code;
+    }
+    if (target_read(words->v, words->n, TARGET_ONE_WORD_IS_RESOURCE, &target, &err) != OK) {
+        return cli_usage(cli, "%s", err.msg);
+    }
+    if (words->n == 0) {
+        return cli_usage(cli, "name a RESOURCE, for instance \"objects\", or \"all\"");
+    }
+    bool one = *target.name != '\0' && !cli->options.all_namespaces &&
+               strcmp(target.resource, RESOURCE_ALL) != 0;
+    if (*target.name != '\0' && cli->options.selector != NULL) {
+        return cli_usage(cli, "a name and --selector exclude each other");
+    }
+    code = cli_open(cli);
+    if (code != 0) {
+        return code;
+    }
+    return one ? get_one(cli, &target, output) : list_show(cli, &target, output);
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* watch. Lines are collected while events are at hand and written out before any waiting, so that
+ * each is on its way at once and a replay does not cost a system call a line. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/list.h"
+#include "cli/show.h"
+#include "cli/text.h"
+#include "store/model/name.h"
+
+#define OUT_MAX   ((size_t)1 << 30)
+#define FULL      ((size_t)256 << 10) /* written out also while there is more */
+#define SLICE_MS  200                 /* how often to look whether somebody still reads */
+
+enum form { FORM_TABLE, FORM_JSON, FORM_NAME };
+
+struct watching {
+    const struct cli *cli;
+    struct watch_selection selection;
+    struct watch_stream *stream;
+    enum form form;
+    bool all_resources;
+    struct table table;
+    struct glance glance;
+    struct buf name;
+    struct buf out;
+    int64_t events;
+    mono_ms_t end_at; /* INT64_MAX: never */
+    bool waiting;     /* said that it is not connected */
+    bool ever;        /* was connected once */
+};
+
+/* ---- One item ------------------------------------------------------------------------------ */
+
+static const char *type_name(enum watch_event_type type)
+{
+    return type == WATCH_ADDED      ? "ADDED"
+           : type == WATCH_MODIFIED ? "MODIFIED"
+           : type == WATCH_DELETED  ? "DELETED"
+                                    : "UNKNOWN";
+}
+
+static void row(struct watching *w, const char *event, const char *version, const char *ns,
+                struct str name, struct str summary)
+{
+    const struct str cells[] = {str_of(event), str_of(version), str_of(ns), name, summary};
+    const struct str without_ns[] = {cells[0], cells[1], cells[3], cells[4]};
+    table_row(&w->table, w->selection.all_namespaces ? cells : without_ns, &w->out);
+}
+
+static void event_row(struct watching *w, const struct watch_item *item)
+{
+    const struct watch_object *o = item->object;
+    glance_at(&w->glance, o, 0);
+    buf_clear(&w->name);
+    buf_printf(&w->name, "%s%s%s", w->all_resources ? o->resource : "",
+               w->all_resources ? "/" : "", o->name);
+    row(w, type_name(item->type), w->glance.version, o->ns, buf_str(&w->name),
+        buf_str(&w->glance.summary));
+}
+
+static void event_json(struct watching *w, const struct watch_item *item)
+{
+    const struct watch_object *o = item->object;
+    buf_printf(&w->out, "{\"type\":\"%s\",\"resource\":\"%s\",\"object\":", type_name(item->type),
+               o->resource);
+    show_append_json((struct str){o->json, o->json_len}, &w->out);
+    if (item->previous != NULL) {
+        buf_adds(&w->out, STR(",\"previous\":"));
+        show_append_json((struct str){item->previous->json, item->previous->json_len}, &w->out);
+    }
+    buf_adds(&w->out, STR("}\n"));
+}
+
+static void show_event(struct watching *w, const struct watch_item *item)
+{
+    w->events++;
+    switch (w->form) {
+    case FORM_JSON:
+        event_json(w, item);
+        return;
+    case FORM_NAME:
+        buf_printf(&w->out, "%s/%s\n", item->object->resource, item->object->name);
+        return;
+    case FORM_TABLE:
+        event_row(w, item);
+        return;
+    }
+}
+
+static void show_signal(struct watching *w, const char *type, uint64_t rv)
+{
+    if (!w->cli->options.bookmarks || w->form == FORM_NAME) {
+        return;
+    }
+    if (w->form == FORM_JSON) {
+        buf_printf(&w->out,
+                   "{\"type\":\"%s\",\"object\":{\"metadata\":{\"resourceVersion\":\"%" PRIu64
+                   "\"}}}\n",
+                   type, rv);
+        return;
+    }
+    char version[24];
+    snprintf(version, sizeof(version), "%" PRIu64, rv);
+    row(w, type, version, "", STR_EMPTY, STR_EMPTY);
+}
+
+/* ---- Notices ------------------------------------------------------------------------------- */
+
+static void notice_lost(struct watching *w, const struct watch_error *e)
+{
+    w->waiting = true;
+    if (w->ever) {
+        cli_notice("connection lost, reconnecting (%s)", e->message);
+    } else if (e->from_server) {
+        cli_notice("%s refuses for the moment, trying again (%s)", w->cli->options.server,
+                   e->message);
+    } else {
+        cli_notice("waiting for a server at %s (%s)", w->cli->options.server, e->message);
+    }
+}
+
+static void notice_connected(struct watching *w, int64_t outage_ms)
+{
+    if (w->waiting && w->ever) {
+        cli_notice("reconnected after %" PRId64 ".%" PRId64 " s", outage_ms / 1000,
+                   outage_ms % 1000 / 100);
+    } else if (w->waiting) {
+        cli_notice("connected to %s", w->cli->options.server);
+    }
+    w->waiting = false;
+    w->ever = true;
+}
+
+/* The command that began this watch, without --since. */
+static void same_command(const struct watching *w, struct buf *out)
+{
+    const struct watch_selection *v = &w->selection;
+    buf_printf(out, "watchctl watch %s", *v->resource != '\0' ? v->resource : RESOURCE_DEFAULT);
+    if (*v->name != '\0') {
+        buf_printf(out, "/%s", v->name);
+    }
+    if (v->all_namespaces) {
+        buf_adds(out, STR(" -A"));
+    } else if (v->ns != NULL) {
+        buf_printf(out, " -n %s", v->ns);
+    }
+    if (v->label_selector != NULL) {
+        buf_printf(out, " -l '%s'", v->label_selector);
+    }
+}
+
+static int ended(const struct watching *w, const struct watch_error *e)
+{
+    int code = cli_complain(w->cli, e);
+    CLEANUP(buf_fini) struct buf again;
+    buf_init(&again, 16384);
+    same_command(w, &again);
+    const char *command = again.p;
+    buf_addc(&again, '\0');
+    command = again.p;
+    if (e->code == WATCH_EXPIRED) {
+        cli_notice("hint: the oldest version to start from is %" PRIu64 ", the last one is %" PRIu64
+                   "; run '%s --since %" PRIu64 "', or without --since to begin with the current "
+                   "state",
+                   e->oldest, e->head, command, e->oldest);
+    } else if (e->code == WATCH_FUTURE) {
+        cli_notice("hint: the last version is %" PRIu64 ", the oldest to start from is %" PRIu64
+                   "; run '%s --since %" PRIu64 "'",
+                   e->head, e->oldest, command, e->head);
+    } else if (e->code == WATCH_FOREIGN) {
+        cli_notice("hint: this server has another history, whose last version is %" PRIu64
+                   " and whose oldest is %" PRIu64 "; run '%s' to begin with its current state",
+                   e->head, e->oldest, command);
+    }
+    return code;
+}
+
+/* ---- The loop ------------------------------------------------------------------------------ */
+
+static int write_out(struct watching *w)
+{
+    if (w->out.n == 0) {
+        return 0;
+    }
+    show_out(&w->out);
+    return cli_flush();
+}
+
+static bool enough(const struct watching *w)
+{
+    int64_t count = w->cli->options.count;
+    return count > 0 && w->events >= count;
+}
+
+/* Shows an item. True when it was the last one; *code is then set. */
+static bool take(struct watching *w, const struct watch_item *item, int *code)
+{
+    switch (item->kind) {
+    case WATCH_ITEM_EVENT:
+        show_event(w, item);
+        return enough(w);
+    case WATCH_ITEM_SYNCED:
+        show_signal(w, "SYNCED", item->rv);
+        return false;
+    case WATCH_ITEM_BOOKMARK:
+        show_signal(w, "BOOKMARK", item->rv);
+        return false;
+    case WATCH_ITEM_CONNECTED:
+        notice_connected(w, item->outage_ms);
+        return false;
+    case WATCH_ITEM_LOST:
+        *code = write_out(w);
+        notice_lost(w, item->error);
+        return *code != 0;
+    case WATCH_ITEM_END:
+        *code = write_out(w);
+        *code = *code != 0 ? *code : ended(w, item->error);
+        return true;
+    case WATCH_ITEM_NONE:
+        return false;
+    }
+    return false;
+}
+
+static int time_over(const struct watching *w)
+{
+    if (w->ever) {
+        return 0;
+    }
+    struct watch_error error = {.code = WATCH_UNAVAILABLE};
+    snprintf(error.message, sizeof(error.message), "%s", watch_client_trouble(w->cli->client));
+    return cli_complain(w->cli, &error);
+}
+
+static int watch_loop(struct watching *w)
+{
+    for (;;) {
+        struct watch_item item;
+        int code = 0;
+        enum watch_item_kind kind = watch_next(w->stream, 0, &item);
+        if (kind == WATCH_ITEM_NONE) {
+            code = write_out(w);
+            mono_ms_t left = w->end_at - clock_mono(&clock_system);
+            if (code != 0 || cli_interrupted()) {
+                return code != 0 ? code : EXIT_CODE_INTERRUPTED;
+            }
+            if (left <= 0) {
+                return time_over(w);
+            }
+            cli_check_reader();
+            kind = watch_next(w->stream, left < SLICE_MS ? left : SLICE_MS, &item);
+        }
+        bool last = take(w, &item, &code);
+        if (last || w->out.n >= FULL) {
+            int written = write_out(w);
+            code = code != 0 ? code : written;
+        }
+        if (last || code != 0) {
+            return code;
+        }
+        if (cli_interrupted()) {
+            code = write_out(w);
+            return code != 0 ? code : EXIT_CODE_INTERRUPTED;
+        }
+    }
+}
+
+/* --since: a version, "now" or "oldest". */
+static int read_since(const struct cli *cli, struct watch_options *o)
+{
+    const char *since = cli->options.since;
+    o->from = WATCH_FROM_STATE;
+    if (since == NULL) {
+        return 0;
+    }
+    if (strcmp(since, "now") == 0) {
+        o->from = WATCH_FROM_NOW;
+    } else if (strcmp(since, "oldest") == 0) {
+        o->from = WATCH_FROM_OLDEST;
+    } else if (str_to_u64(str_of(since), &o->since)) {
+        o->from = WATCH_FROM_SINCE;
+    } else {
+        return cli_usage(cli, "--since wants a version, \"now\" or \"oldest\", not \"%s\"", since);
+    }
+    return 0;
+}
+
+static void watching_init(struct watching *w)
+{
+    static const struct table_column with_ns[] = {
+        {"EVENT", 8}, {"RV", 8}, {"NAMESPACE", 12}, {"NAME", 28}, {"SPEC", 0}};
+    static const struct table_column without_ns[] = {
+        {"EVENT", 8}, {"RV", 8}, {"NAME", 28}, {"SPEC", 0}};
+    if (w->selection.all_namespaces) {
+        table_init(&w->table, with_ns, 5, 0);
+    } else {
+        table_init(&w->table, without_ns, 4, 0);
+    }
+    glance_init(&w->glance);
+    buf_init(&w->name, 4096);
+    buf_init(&w->out, OUT_MAX);
+}
+
+static void watching_fini(struct watching *w)
+{
+    watch_close(w->stream);
+    table_fini(&w->table);
+    glance_fini(&w->glance);
+    buf_fini(&w->name);
+    buf_fini(&w->out);
+}
+
+int watch_run(struct cli *cli, const struct words *words)
+{
+    struct target target;
+    struct err err;
+    const char *output;
+    struct watch_options o = {.client_id = cli->options.client_id,
+                              .previous = cli->options.previous};
+    int code = command_output(cli, &output);
+    code = code != 0 ? code : read_since(cli, &o);
+    if (code != 0) {
+        return code;
+    }
+    if (target_read(words->v, words->n, TARGET_ONE_WORD_IS_RESOURCE, &target, &err) != OK) {
+        return cli_usage(cli, "%s", err.msg);
+    }
+    if (words->n == 0) {
+        return cli_usage(cli, "name a RESOURCE, for instance \"objects\", or \"all\"");
+    }
+    mono_ms_t now = clock_mono(&clock_system);
+    int64_t for_ms = cli->options.for_ms;
+    struct watching w = {
+        .cli = cli,
+        .form = strcmp(output, "json") == 0   ? FORM_JSON
+                : strcmp(output, "name") == 0 ? FORM_NAME
+                                              : FORM_TABLE,
+        .all_resources = strcmp(target.resource, RESOURCE_ALL) == 0,
+        .end_at = for_ms > 0 ? now + for_ms : INT64_MAX,
+    };
+    selection_of(cli, &target, &w.selection);
+    code = cli_open(cli);
+    if (code != 0) {
+        return code;
+    }
+    o.selections = &w.selection;
+    o.n_selections = 1;
+    watching_init(&w);
+    struct watch_error error;
+    if (watch_open(cli->client, &o, &w.stream, &error) != WATCH_OK) {
+        code = cli_complain(cli, &error);
+    } else {
+        code = watch_loop(&w);
+    }
+    watching_fini(&w);
+    return code;
+}

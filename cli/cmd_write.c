@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* put, patch, delete. */
+#include <inttypes.h>
+
+#include "cli/args.h"
+#include "cli/command.h"
+#include "cli/document.h"
+#include "cli/show.h"
+#include "store/model/json.h"
+#include "store/model/name.h"
+
+#define TEXT_MAX ((size_t)128 << 20)
+
+static void say_result(const struct cli *cli, const struct watch_written *w)
+{
+    static const char *const words[] = {
+        [WATCH_RESULT_NONE] = "accepted",       [WATCH_RESULT_CREATED] = "created",
+        [WATCH_RESULT_UPDATED] = "updated",     [WATCH_RESULT_UNCHANGED] = "unchanged",
+        [WATCH_RESULT_DELETED] = "deleted",
+    };
+    size_t n = sizeof(words) / sizeof(words[0]);
+    const char *word = (size_t)w->result < n ? words[w->result] : "accepted";
+    printf("%s/%s %s", w->object.resource, w->object.name, word);
+    if (cli->options.dry_run) {
+        printf(" (dry run)\n");
+    } else {
+        printf(" (version %" PRIu64 ")\n", w->object.rv);
+    }
+}
+
+static int write_and_show(const struct cli *cli, struct watch_write *w, const char *output)
+{
+    w->dry_run = cli->options.dry_run;
+    w->want_object = strcmp(output, "json") == 0;
+    struct watch_written written;
+    struct watch_error error;
+    if (watch_write(cli->client, w, &written, &error) != WATCH_OK) {
+        const char *resource = *w->resource != '\0' ? w->resource : RESOURCE_DEFAULT;
+        if (error.code == WATCH_NOT_FOUND && error.from_server) {
+            if (cli->options.ignore_not_found) {
+                return 0;
+            }
+            snprintf(error.message, sizeof(error.message), "%s \"%s\" not found", resource, w->name);
+            error.field[0] = '\0';
+        }
+        return cli_complain(cli, &error);
+    }
+    if (w->want_object) {
+        show_json(&written.object);
+    } else if (strcmp(output, "name") == 0) {
+        show_name(&written.object);
+    } else {
+        say_result(cli, &written);
+    }
+    return 0;
+}
+
+/* Of the error in an argument or a file. */
+static int document_failed(const struct cli *cli, const struct err *err)
+{
+    if (err->code == ERR_NOT_FOUND) {
+        return cli_other("%s", err->msg);
+    }
+    (void)cli;
+    const char *label = strncmp(err->msg, err->field, strlen(err->field)) == 0 ? "" : err->field;
+    return cli_invalid("%s%s%s", label, *label != '\0' ? ": " : "", err->msg);
+}
+
+/* The document of put or patch: from -f, from -p, or the last word, which is then taken away. */
+static int read_documents(const struct cli *cli, struct words *words, const char *what,
+                          struct documents *ret)
+{
+    const struct options *o = &cli->options;
+    struct err err;
+    if (o->file != NULL && o->patch != NULL) {
+        return cli_usage(cli, "-f and -p exclude each other");
+    }
+    bool by_option = o->file != NULL || o->patch != NULL;
+    const char *last = words->n > 0 ? words->v[words->n - 1] : "";
+    if (by_option && words->n > 0 && (last[0] == '{' || last[0] == '[')) {
+        return cli_usage(cli, "give the %s once: as an argument or with an option", what);
+    }
+    if (o->file != NULL) {
+        return documents_from_file(o->file, ret, &err) == OK ? 0 : document_failed(cli, &err);
+    }
+    const char *text = o->patch;
+    if (text == NULL) {
+        if (words->n < 2) {
+            return words->n == 0 ? cli_usage(cli, "name the object, and give the %s", what)
+                                 : cli_usage(cli, "the %s is missing: give it as JSON, or with -f FILE",
+                                             what);
+        }
+        text = words->v[--words->n];
+    }
+    return documents_from_text(text, what, ret, &err) == OK ? 0 : document_failed(cli, &err);
+}
+
+static int put_one(const struct cli *cli, const struct target *target, const json_t *document,
+                   size_t number, struct watch_write *w, const char *output)
+{
+    struct identity identity;
+    document_identity(document, &identity);
+    char guessed[ARGS_RESOURCE_MAX];
+    w->resource = target->resource;
+    w->name = target->name;
+    if (*w->name == '\0') {
+        w->name = identity.name;
+        if (*w->name == '\0') {
+            return cli_invalid("document %zu has no metadata.name; name it: put NAME -f FILE",
+                               number);
+        }
+        if (*identity.kind != '\0') {
+            resource_of_kind(identity.api_version, identity.kind, guessed);
+            w->resource = guessed;
+        }
+    }
+    w->ns = cli->options.ns != NULL ? cli->options.ns : identity.ns;
+    CLEANUP(buf_fini) struct buf text;
+    buf_init(&text, TEXT_MAX);
+    json_text_write(document, &text);
+    w->json = text.p;
+    w->json_len = text.n;
+    return write_and_show(cli, w, output);
+}
+
+/* Does it make sense to go on with the next document? */
+static bool is_refusal(int code)
+{
+    return code == EXIT_CODE_INVALID || code == EXIT_CODE_NOT_FOUND ||
+           code == err_info(ERR_CONFLICT)->exit_code;
+}
+
+int put_run(struct cli *cli, const struct words *given)
+{
+    struct words words = *given;
+    struct watch_write w = {.verb = WATCH_PUT,
+                            .mode = cli->options.if_absent ? WATCH_PUT_CREATE : WATCH_PUT_ANY,
+                            .scope = WATCH_SCOPE_AUTO};
+    CLEANUP(documents_fini) struct documents documents = {0};
+    const char *output;
+    struct target target;
+    struct err err;
+    int code = cli_if_rv(cli, &w.if_rv);
+    code = code != 0 ? code : command_output(cli, &output);
+    if (code == 0 && cli->options.if_absent && w.if_rv != 0) {
+        code = cli_usage(cli, "--if-absent and --if-rv exclude each other");
+    }
+    code = code != 0 ? code : read_documents(cli, &words, "document", &documents);
+    if (code != 0) {
+        return code;
+    }
+    if (target_read(words.v, words.n, TARGET_ONE_WORD_IS_NAME, &target, &err) != OK) {
+        return cli_usage(cli, "%s", err.msg);
+    }
+    if (*target.name != '\0' && documents.n > 1) {
+        return cli_usage(cli, "%s holds %zu documents; leave out the name, they name themselves",
+                         cli->options.file, documents.n);
+    }
+    code = cli_open(cli);
+    int first = 0;
+    for (size_t i = 0; code == 0 && i < documents.n; i++) {
+        int one = put_one(cli, &target, documents.v[i], i + 1, &w, output);
+        first = first != 0 ? first : one;
+        code = is_refusal(one) ? 0 : one;
+    }
+    return code != 0 ? code : first;
+}
+
+int patch_run(struct cli *cli, const struct words *given)
+{
+    struct words words = *given;
+    struct watch_write w = {.verb = WATCH_PATCH};
+    CLEANUP(documents_fini) struct documents documents = {0};
+    const char *output;
+    struct target target;
+    struct err err;
+    int code = cli_if_rv(cli, &w.if_rv);
+    code = code != 0 ? code : command_output(cli, &output);
+    code = code != 0 ? code : read_documents(cli, &words, "patch", &documents);
+    if (code != 0) {
+        return code;
+    }
+    if (target_read(words.v, words.n, TARGET_ONE_WORD_IS_NAME, &target, &err) != OK) {
+        return cli_usage(cli, "%s", err.msg);
+    }
+    if (*target.name == '\0') {
+        return cli_usage(cli, "name the object to patch");
+    }
+    if (documents.n != 1) {
+        return cli_usage(cli, "one patch is wanted, not %zu", documents.n);
+    }
+    CLEANUP(buf_fini) struct buf text;
+    buf_init(&text, TEXT_MAX);
+    json_text_write(documents.v[0], &text);
+    w.resource = target.resource;
+    w.name = target.name;
+    w.ns = cli->options.ns;
+    w.json = text.p;
+    w.json_len = text.n;
+    code = cli_open(cli);
+    return code != 0 ? code : write_and_show(cli, &w, output);
+}
+
+int delete_run(struct cli *cli, const struct words *words)
+{
+    struct watch_write w = {.verb = WATCH_DELETE};
+    const char *output;
+    struct target target;
+    struct err err;
+    int code = cli_if_rv(cli, &w.if_rv);
+    code = code != 0 ? code : command_output(cli, &output);
+    if (code != 0) {
+        return code;
+    }
+    if (target_read(words->v, words->n, TARGET_ONE_WORD_IS_NAME, &target, &err) != OK) {
+        return cli_usage(cli, "%s", err.msg);
+    }
+    if (*target.name == '\0') {
+        return cli_usage(cli, "name the object to delete");
+    }
+    w.resource = target.resource;
+    w.name = target.name;
+    w.ns = cli->options.ns;
+    code = cli_open(cli);
+    return code != 0 ? code : write_and_show(cli, &w, output);
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table. An option keeps its meaning, its letter and its kind in all commands. */
+#include <stddef.h>
+
+#include "cli/command.h"
+
+#define AT(member)  offsetof(struct options, member)
+#define OPTIONS(of) .options = of, .n_options = sizeof(of) / sizeof((of)[0])
+
+const struct option global_options[] = {
+    {"server", 0, "WATCHCTL_SERVER", OPTION_STRING, AT(server), "ADDRESS", WATCH_DEFAULT_ADDRESS, 0,
+     0, "the server: HOST:PORT or unix:PATH"},
+    {"token-file", 0, "WATCHCTL_TOKEN_FILE", OPTION_STRING, AT(token_file), "FILE", NULL, 0, 0,
+     "send the first line of FILE as bearer token"},
+    {"timeout", 0, "WATCHCTL_TIMEOUT", OPTION_DURATION, AT(timeout_ms), "DURATION", "10s", 1,
+     INT64_MAX / 2, "give up after this time; in watch and import it bounds one attempt"},
+    {"help", 'h', NULL, OPTION_FLAG, AT(help), NULL, NULL, 0, 0, "show this help"},
+    {"version", 0, NULL, OPTION_FLAG, AT(version), NULL, NULL, 0, 0, "show the version"},
+};
+const size_t global_options_count = sizeof(global_options) / sizeof(global_options[0]);
+
+#define NAMESPACE                                                                                  \
+    {                                                                                              \
+        "namespace", 'n', NULL, OPTION_STRING, AT(ns), "NAMESPACE", NULL, 0, 0,                    \
+            "the namespace; \"default\" if none is named"                                         \
+    }
+#define ALL_NAMESPACES                                                                             \
+    {                                                                                              \
+        "all-namespaces", 'A', NULL, OPTION_FLAG, AT(all_namespaces), NULL, NULL, 0, 0,            \
+            "all namespaces"                                                                       \
+    }
+#define SELECTOR                                                                                   \
+    {                                                                                              \
+        "selector", 'l', NULL, OPTION_STRING, AT(selector), "SELECTOR", NULL, 0, 0,                \
+            "only objects with these labels: app=web,tier in (a,b),!canary,size>3"                 \
+    }
+#define OUTPUT(value)                                                                              \
+    {                                                                                              \
+        "output", 'o', NULL, OPTION_STRING, AT(output), value, NULL, 0, 0, "how to show the result" \
+    }
+#define IF_RV                                                                                      \
+    {                                                                                              \
+        "if-rv", 0, NULL, OPTION_STRING, AT(if_rv), "VERSION", NULL, 0, 0,                         \
+            "only if the object has this version"                                                  \
+    }
+#define DRY_RUN                                                                                    \
+    {                                                                                              \
+        "dry-run", 0, NULL, OPTION_FLAG, AT(dry_run), NULL, NULL, 0, 0,                            \
+            "let the server check everything, but change nothing"                                  \
+    }
+#define FILE_OPTION(what)                                                                          \
+    {                                                                                              \
+        "file", 'f', NULL, OPTION_STRING, AT(file), "FILE", NULL, 0, 0, what                       \
+    }
+#define IGNORE_NOT_FOUND                                                                           \
+    {                                                                                              \
+        "ignore-not-found", 0, NULL, OPTION_FLAG, AT(ignore_not_found), NULL, NULL, 0, 0,          \
+            "a missing object is no error"                                                         \
+    }
+#define CLIENT_ID(what)                                                                            \
+    {                                                                                              \
+        "client-id", 0, NULL, OPTION_STRING, AT(client_id), "ID", NULL, 0, 0, what                 \
+    }
+
+static const struct option put_options[] = {
+    FILE_OPTION("read documents from FILE, JSON or YAML; - is stdin"),
+    NAMESPACE,
+    IF_RV,
+    {"if-absent", 0, NULL, OPTION_FLAG, AT(if_absent), NULL, NULL, 0, 0,
+     "only create, never replace"},
+    DRY_RUN,
+    OUTPUT("name|json"),
+};
+static const struct option patch_options[] = {
+    {"patch", 'p', NULL, OPTION_STRING, AT(patch), "JSON", NULL, 0, 0, "the patch"},
+    FILE_OPTION("read the patch from FILE, JSON or YAML; - is stdin"),
+    NAMESPACE,
+    IF_RV,
+    DRY_RUN,
+    OUTPUT("name|json"),
+};
+static const struct option delete_options[] = {
+    NAMESPACE, IF_RV, IGNORE_NOT_FOUND, DRY_RUN, OUTPUT("name|json"),
+};
+static const struct option get_options[] = {
+    SELECTOR, NAMESPACE, ALL_NAMESPACES, OUTPUT("table|json|yaml|name"), IGNORE_NOT_FOUND,
+};
+static const struct option watch_options_table[] = {
+    {"since", 0, NULL, OPTION_STRING, AT(since), "VERSION", NULL, 0, 0,
+     "every event after this version, instead of the current state; also \"now\" and \"oldest\""},
+    SELECTOR,
+    NAMESPACE,
+    ALL_NAMESPACES,
+    OUTPUT("table|json|name"),
+    {"count", 0, NULL, OPTION_INT, AT(count), "N", NULL, 0, INT64_MAX,
+     "end after N events, those of the current state included"},
+    {"for", 0, NULL, OPTION_DURATION, AT(for_ms), "DURATION", NULL, 0, INT64_MAX / 2,
+     "end after this time"},
+    {"bookmarks", 0, NULL, OPTION_FLAG, AT(bookmarks), NULL, NULL, 0, 0,
+     "also show BOOKMARK, and SYNCED at the end of the current state"},
+    {"previous", 0, NULL, OPTION_FLAG, AT(previous), NULL, NULL, 0, 0,
+     "also show the object before the change (-o json)"},
+    CLIENT_ID("the name to be listed under in 'watchctl subscriptions'"),
+};
+static const struct option import_options[] = {NAMESPACE};
+static const struct option export_options[] = {SELECTOR, NAMESPACE, ALL_NAMESPACES};
+static const struct option status_options[] = {OUTPUT("text|json")};
+static const struct option subscriptions_options[] = {
+    CLIENT_ID("only those of this client"),
+    OUTPUT("table|json|name"),
+};
+
+const struct command commands[] = {
+    {
+        .name = "put",
+        .summary = "Create or replace objects",
+        .usage = "put [RESOURCE/]NAME JSON\n"
+                 "put [[RESOURCE/]NAME] -f FILE",
+        .details =
+            "A document is a whole object if it has metadata, or apiVersion and kind, or only spec\n"
+            "and status. Any other JSON object is the new spec; metadata and status then stay.\n"
+            "metadata.resourceVersion and metadata.uid of a document are preconditions.\n"
+            "\n"
+            "FILE is JSON or YAML (1.2: only true, false, null, ~ and numbers are not text) and may\n"
+            "hold several documents, or a List. Without NAME each document names itself by\n"
+            "metadata.name, its resource by its kind (\"Job\" is in \"jobs\"), \"objects\" if it has\n"
+            "none.",
+        .examples = "watchctl put greeting '{\"text\":\"hello\"}'\n"
+                    "watchctl put jobs/build '{\"steps\":3}' -n ci\n"
+                    "watchctl put greeting '{\"text\":\"hi\"}' --if-rv 12\n"
+                    "watchctl put -f objects.yaml\n"
+                    "watchctl get jobs -o yaml | watchctl put -f -",
+        OPTIONS(put_options),
+        .max_words = 3,
+        .outputs = "text,name,json",
+        .run = put_run,
+    },
+    {
+        .name = "get",
+        .summary = "Show one object or list many",
+        .usage = "get RESOURCE\n"
+                 "get RESOURCE/NAME",
+        .details = "A single word is a RESOURCE; \"all\" is every resource. A list shows one version,\n"
+                   "however many pages it takes.",
+        .examples = "watchctl get objects\n"
+                    "watchctl get objects/greeting -o json\n"
+                    "watchctl get jobs -A -l 'tier in (web,db),!canary'\n"
+                    "watchctl get all -A -o name",
+        OPTIONS(get_options),
+        .max_words = 2,
+        .outputs = "table,json,yaml,name",
+        .run = get_run,
+    },
+    {
+        .name = "delete",
+        .aliases = "rm",
+        .summary = "Delete one object",
+        .usage = "delete [RESOURCE/]NAME",
+        .examples = "watchctl delete greeting\n"
+                    "watchctl delete jobs/build -n ci --if-rv 97",
+        OPTIONS(delete_options),
+        .max_words = 2,
+        .outputs = "text,name,json",
+        .run = delete_run,
+    },
+    {
+        .name = "patch",
+        .summary = "Change parts of an object",
+        .usage = "patch [RESOURCE/]NAME JSON\n"
+                 "patch [RESOURCE/]NAME -p JSON\n"
+                 "patch [RESOURCE/]NAME -f FILE",
+        .details = "The patch is a JSON merge patch (RFC 7396) to the whole object: members are set,\n"
+                   "null removes one, arrays are replaced.",
+        .examples = "watchctl patch greeting '{\"spec\":{\"text\":\"hi\"}}'\n"
+                    "watchctl patch jobs/build -p '{\"metadata\":{\"labels\":{\"tier\":null}}}'",
+        OPTIONS(patch_options),
+        .max_words = 3,
+        .outputs = "text,name,json",
+        .run = patch_run,
+    },
+    {
+        .name = "watch",
+        .summary = "Show the current state, then every change as it happens",
+        .usage = "watch RESOURCE[/NAME]\n"
+                 "watch all",
+        .details =
+            "It may be started before the server, and goes on after every interruption exactly where\n"
+            "it was cut off: no event is left out and none is shown twice. Notices about that go to\n"
+            "stderr. With -o json each event is a line, {\"type\":\"ADDED\",\"resource\":\"objects\",\n"
+            "\"object\":{…}}, written at once also into a pipe.\n"
+            "\n"
+            "It ends with 0 when --count or --for is reached, with 6 when the history after --since\n"
+            "is gone or is another one, with 1 when somebody unsubscribed it.",
+        .examples = "watchctl watch objects\n"
+                    "watchctl watch jobs -A -l tier=web -o json | jq .object.spec\n"
+                    "watchctl watch all -A --since 97\n"
+                    "watchctl watch objects/greeting --count 1",
+        OPTIONS(watch_options_table),
+        .max_words = 2,
+        .outputs = "table,json,name",
+        .run = watch_run,
+    },
+    {
+        .name = "import",
+        .summary = "Write many objects from JSON lines",
+        .usage = "import FILE|-",
+        .details =
+            "Each line is a whole object, or {\"op\":\"put\"|\"delete\",\"resource\":…,\"namespace\":…,\n"
+            "\"name\":…,\"object\":{…}}. What names no namespace goes to -n, else to \"default\". Many\n"
+            "writes are under way at a time, but of one object never more than one, in the order of\n"
+            "the lines. It goes on when the server is restarted meanwhile. A line that is refused,\n"
+            "deleting what is not there included, is told with its number, and the rest goes on; the\n"
+            "end is then 9.",
+        .examples = "watchctl import objects.jsonl\n"
+                    "watchctl export all -A | watchctl import - --server other:7733",
+        OPTIONS(import_options),
+        .max_words = 1,
+        .run = import_run,
+    },
+    {
+        .name = "export",
+        .summary = "Write objects as JSON lines, as import takes them",
+        .usage = "export [RESOURCE|all]",
+        .details = "All lines show one version. What the server sets (uid, versions, times) is left out.",
+        .examples = "watchctl export all -A > backup.jsonl\n"
+                    "watchctl export jobs -n ci -l tier=web",
+        OPTIONS(export_options),
+        .max_words = 2,
+        .run = export_run,
+    },
+    {
+        .name = "status",
+        .summary = "Show what the server holds",
+        .usage = "status",
+        .examples = "watchctl status\n"
+                    "watchctl status -o json",
+        OPTIONS(status_options),
+        .max_words = 0,
+        .outputs = "text,json",
+        .run = status_run,
+    },
+    {
+        .name = "metrics",
+        .summary = "Show the server's metrics, as Prometheus reads them",
+        .usage = "metrics",
+        .examples = "watchctl metrics | grep watchd_head",
+        .max_words = 0,
+        .run = metrics_run,
+    },
+    {
+        .name = "compact",
+        .summary = "Remove old events from the history",
+        .usage = "compact [VERSION]",
+        .details = "Removes every event up to VERSION, or up to the last version, but always keeps the\n"
+                   "newest one. Objects stay. Watches can then no longer start before that.",
+        .examples = "watchctl compact 1000",
+        .max_words = 1,
+        .run = compact_run,
+    },
+    {
+        .name = "subscriptions",
+        .aliases = "subs",
+        .summary = "List or end the watches that are open",
+        .usage = "subscriptions [list]\n"
+                 "subscriptions end ID\n"
+                 "subscriptions end --client-id ID",
+        .details = "ID is a subscription's, or else a client's, which ends all of that client's. A watch\n"
+                   "that is ended so does not come back by itself.",
+        .examples = "watchctl subscriptions\n"
+                    "watchctl subscriptions end 5d3c…\n"
+                    "watchctl subscriptions end --client-id dashboard",
+        OPTIONS(subscriptions_options),
+        .max_words = 2,
+        .outputs = "table,json,name",
+        .run = subscriptions_run,
+    },
+    {
+        .name = "completion",
+        .summary = "Print the completion of a shell",
+        .usage = "completion bash|zsh",
+        .examples = "source <(watchctl completion bash)",
+        .max_words = 1,
+        .run = completion_run,
+    },
+    {
+        .name = "version",
+        .summary = "Show the version",
+        .usage = "version",
+        .max_words = 0,
+        .run = version_run,
+    },
+    {
+        .name = "help",
+        .summary = "Show help on a command",
+        .usage = "help [COMMAND]",
+        .examples = "watchctl help watch",
+        .max_words = 1,
+        .run = help_run,
+    },
+};
+const size_t commands_count = sizeof(commands) / sizeof(commands[0]);
