@@ -17,7 +17,7 @@ struct draft {
     struct buf text; /* (1) */
     size_t head_len;
     struct buf labels; /* canonical */
-    struct buf names;  /* what key points into */
+    char *names;       /* what key points into */
     struct key key;
     uint64_t hash; /* (2) */
     uint64_t spec_hash;
@@ -136,20 +136,23 @@ static void write_tail(struct draft *d, const json_t *doc, struct str api_versio
     d->hash = XXH3_64bits(parts, sizeof(parts));
 }
 
+static struct str put(char **at, struct str s)
+{
+    if (s.n != 0) {
+        memcpy(*at, s.p, s.n);
+    }
+    struct str copy = {*at, s.n};
+    *at += s.n;
+    return copy;
+}
+
 static void copy_key(struct draft *d, const struct key *key)
 {
-    size_t n = key->resource.n + key->ns.n + key->name.n;
-    buf_init(&d->names, n);
-    char *at = n != 0 ? buf_grow(&d->names, n) : NULL;
-    const struct str *from[] = {&key->resource, &key->ns, &key->name};
-    struct str *to[] = {&d->key.resource, &d->key.ns, &d->key.name};
-    for (size_t i = 0; i < 3; i++) {
-        *to[i] = (struct str){at, from[i]->n};
-        if (from[i]->n != 0) {
-            memcpy(at, from[i]->p, from[i]->n);
-            at += from[i]->n;
-        }
-    }
+    d->names = mem_alloc(key->resource.n + key->ns.n + key->name.n);
+    char *at = d->names;
+    d->key.resource = put(&at, key->resource);
+    d->key.ns = put(&at, key->ns);
+    d->key.name = put(&at, key->name);
 }
 
 size_t draft_size(const struct draft *d)
@@ -220,7 +223,7 @@ void draft_free(struct draft *d)
     }
     buf_fini(&d->text);
     buf_fini(&d->labels);
-    buf_fini(&d->names);
+    free(d->names);
     free(d);
 }
 
