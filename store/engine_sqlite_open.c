@@ -176,6 +176,12 @@ enum errc engine_sqlite_open(const struct engine_sqlite_options *opt, struct eng
     if (code == OK && !s->unclean) {
         code = engine_sqlite_set_meta(s, "clean", 0, err);
     }
+    if (code == ERR_OUTCOME_UNKNOWN) {
+        code = ERR_UNAVAILABLE; /* It says nothing to who opens a file. */
+        if (err != NULL) {
+            err->code = code;
+        }
+    }
     if (code != OK) {
         return code;
     }

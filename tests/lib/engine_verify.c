@@ -188,7 +188,7 @@ void rig_verify(const char *path, const struct rig_ack *acks, size_t n_acks, rv_
     struct err err;
     struct engine *e = NULL;
     struct engine_reader *r = NULL;
-    const struct engine_sqlite_options opt = {.path = path};
+    const struct engine_sqlite_options opt = {.path = path, .no_sync = true};
     if (engine_sqlite_open(&opt, &e, &err) != OK) {
         wrong(ret, "%s", err.msg);
         return;

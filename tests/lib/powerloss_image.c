@@ -284,9 +284,9 @@ static void put_torn(int fd, const struct pending *op, uint64_t *random)
     }
 }
 
-static void lose_one(const struct image *im, unsigned keep_of_8, uint64_t *random)
+static void lose_one(const struct image *im, const char *path, unsigned keep_of_8, uint64_t *random)
 {
-    int fd = open(im->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
         return;
     }
@@ -306,13 +306,11 @@ static void lose_one(const struct image *im, unsigned keep_of_8, uint64_t *rando
 }
 
 /* Some losses keep all, some nothing, the most of them something in between. */
-void images_lose_power(struct image *list, uint64_t *random)
+void image_lose_power(const struct image *im, const char *path, uint64_t *random)
 {
     static const unsigned char moods[8] = {0, 8, 1, 2, 4, 4, 6, 7};
-    for (struct image *im = list; im != NULL; im = im->next) {
-        unsigned keep_of_8 = moods[(random_next(random) >> 32) % 8];
-        if (im->path != NULL && im->first != NULL) {
-            lose_one(im, keep_of_8, random);
-        }
+    unsigned keep_of_8 = moods[(random_next(random) >> 32) % 8];
+    if (im->path != NULL && im->first != NULL) {
+        lose_one(im, path, keep_of_8, random);
     }
 }

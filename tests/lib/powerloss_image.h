@@ -44,7 +44,8 @@ int image_truncate(struct image *im, sqlite3_file *real, sqlite3_int64 size);
 int image_sync(struct image *im, sqlite3_file *real);
 /* Drops them, while what is seen stays. */
 void image_forget_pending(struct image *im);
-/* The power is gone: writes what is to be found afterwards into the real files. */
-void images_lose_power(struct image *list, uint64_t *random);
+/* The power is gone: writes what is to be found afterwards into the file `path`, which is the real
+ * one or a copy of it. */
+void image_lose_power(const struct image *im, const char *path, uint64_t *random);
 
 #endif

@@ -2,6 +2,7 @@
 #include "tests/lib/powerloss_vfs.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -122,8 +123,47 @@ static bool loss_is_due(enum powerloss_op op)
 
 static void lose(void)
 {
-    images_lose_power(g.images, &g.random);
+    for (const struct image *im = g.images; im != NULL; im = im->next) {
+        image_lose_power(im, im->path, &g.random);
+    }
     _exit(POWERLOSS_EXIT);
+}
+
+static bool file_copy(const char *from, const char *to)
+{
+    FILE *in = fopen(from, "re");
+    FILE *out = fopen(to, "we");
+    bool ok = in != NULL && out != NULL;
+    char part[65536];
+    for (size_t n; ok && (n = fread(part, 1, sizeof(part), in)) > 0;) {
+        ok = fwrite(part, 1, n, out) == n;
+    }
+    if (in != NULL) {
+        ok = fclose(in) == 0 && ok;
+    }
+    return out != NULL && fclose(out) == 0 && ok;
+}
+
+bool powerloss_copy(const char *path, const char *to, uint64_t seed)
+{
+    static const char *const files[] = {"", "-wal", "-journal", "-shm"};
+    uint64_t random = (seed + 1) * 0x9e3779b97f4a7c15ULL;
+    bool ok = true;
+    pthread_mutex_lock(&g.mu);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && ok; i++) {
+        CLEANUP(freep) char *from = mem_printf("%s%s", path, files[i]);
+        CLEANUP(freep) char *copy = mem_printf("%s%s", to, files[i]);
+        const struct image *im = image_find(g.images, from);
+        (void)unlink(copy);
+        if (access(from, F_OK) == 0 && strcmp(files[i], "-shm") != 0) {
+            ok = file_copy(from, copy);
+        }
+        if (im != NULL && ok && seed != 0) {
+            image_lose_power(im, copy, &random);
+        }
+    }
+    pthread_mutex_unlock(&g.mu);
+    return ok;
 }
 
 static bool fault_is_over(void)

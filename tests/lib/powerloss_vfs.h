@@ -69,4 +69,8 @@ void powerloss_plan_from_env(void);
 long powerloss_ops_seen(void);
 long powerloss_faults_injected(void);
 
+/* Copies a database and its side files as they would be found if the power were lost now; with
+ * seed 0 all that is not synced is dropped. What lay there before is removed. */
+bool powerloss_copy(const char *path, const char *to, uint64_t seed);
+
 #endif
