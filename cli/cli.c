@@ -83,8 +83,6 @@ void cli_notice(const char *fmt, ...)
 static const char *advice(const struct watch_error *e)
 {
     switch (e->code) {
-    case WATCH_CONFLICT:
-        return "get the object again, repeat the change on it, and put that";
     case WATCH_EXISTS:
         return "leave out --if-absent to replace it";
     case WATCH_DENIED:

@@ -56,12 +56,11 @@ static int write_and_show(const struct cli *cli, struct watch_write *w, const ch
 }
 
 /* Of the error in an argument or a file. */
-static int document_failed(const struct cli *cli, const struct err *err)
+static int document_failed(const struct err *err)
 {
     if (err->code == ERR_NOT_FOUND) {
         return cli_other("%s", err->msg);
     }
-    (void)cli;
     const char *label = strncmp(err->msg, err->field, strlen(err->field)) == 0 ? "" : err->field;
     return cli_invalid("%s%s%s", label, *label != '\0' ? ": " : "", err->msg);
 }
@@ -81,7 +80,7 @@ static int read_documents(const struct cli *cli, struct words *words, const char
         return cli_usage(cli, "give the %s once: as an argument or with an option", what);
     }
     if (o->file != NULL) {
-        return documents_from_file(o->file, ret, &err) == OK ? 0 : document_failed(cli, &err);
+        return documents_from_file(o->file, ret, &err) == OK ? 0 : document_failed(&err);
     }
     const char *text = o->patch;
     if (text == NULL) {
@@ -92,7 +91,7 @@ static int read_documents(const struct cli *cli, struct words *words, const char
         }
         text = words->v[--words->n];
     }
-    return documents_from_text(text, what, ret, &err) == OK ? 0 : document_failed(cli, &err);
+    return documents_from_text(text, what, ret, &err) == OK ? 0 : document_failed(&err);
 }
 
 static int put_one(const struct cli *cli, const struct target *target, const json_t *document,

@@ -99,18 +99,12 @@ static void link_failed(struct link *l, const char *why)
 static void reason_of(struct str message, char *ret, size_t cap)
 {
     snprintf(ret, cap, "%.*s", STR_ARG(message));
-    static const char *const marks[] = {"Failed to connect to remote host: ", "last error: ",
-                                        "DNS resolution failed for "};
-    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
-        char *at = strstr(ret, marks[i]);
-        if (at != NULL && strncmp(marks[i], "DNS", 3) != 0) {
-            at += strlen(marks[i]);
-            memmove(ret, at, strlen(at) + 1);
-            break;
-        }
-        if (at != NULL) {
-            snprintf(ret, cap, "no such host");
-        }
+    if (strstr(ret, "DNS resolution failed") != NULL) {
+        snprintf(ret, cap, "no such host");
+    } else if (strstr(ret, "last error: ") != NULL) {
+        char *at = strrchr(ret, ':') + 1;
+        at += strspn(at, " ");
+        memmove(ret, at, strlen(at) + 1);
     }
     for (char *c = ret; *c != '\0'; c++) {
         if ((unsigned char)*c < ' ') {
