@@ -40,6 +40,13 @@ static void configure(void)
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
+static bool means_no_room(int error)
+{
+    return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
+/* SQLite itself knows only ENOSPC as a full disk; a quota and a limit are errors like any other to
+ * it, and those of a COMMIT are not in sqlite3_system_errno but only with the log's file. */
 static bool out_of_room(sqlite3 *db, int rc)
 {
     int primary = rc & 0xff;
@@ -49,8 +56,14 @@ static bool out_of_room(sqlite3 *db, int rc)
     if (primary != SQLITE_IOERR && primary != SQLITE_CANTOPEN) {
         return false;
     }
-    int error = sqlite3_system_errno(db);
-    return error == ENOSPC || error == EDQUOT || error == EFBIG;
+    sqlite3_file *wal = NULL;
+    int error = 0;
+    if (rc == SQLITE_IOERR_WRITE &&
+        sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK &&
+        wal->pMethods != NULL) {
+        (void)wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &error);
+    }
+    return means_no_room(error) || means_no_room(sqlite3_system_errno(db));
 }
 
 enum errc conn_fail(sqlite3 *db, int rc, const char *doing, struct err *err)

@@ -18,7 +18,8 @@
 #include "tests/lib/powerloss_vfs.h"
 
 #define ACKS_MAX 200
-#define COPIES   3 /* ways of losing the power that are tried at each point */
+#define COPIES \
+    2 /* ways of losing the power that are tried at each point; the first keeps nothing */
 
 struct play {
     struct rig rig;
@@ -57,7 +58,8 @@ static void lift_fault(struct play *p)
 /* What would be found if the power were lost now: head is between these two. */
 static void check_losses(struct play *p, rv_t at_least, rv_t at_most)
 {
-    for (uint64_t seed = 0; seed < COPIES; seed++) {
+    for (size_t i = 0; i < COPIES; i++) {
+        uint64_t seed = i == 0 ? 0 : 1 + rig_random(&p->rig, 1000000);
         struct rig_verdict v;
         check(p, powerloss_copy(p->rig.path, p->copy, seed), "cannot copy\n");
         rig_verify(p->copy, p->acks, p->n, p->floor, &v);
