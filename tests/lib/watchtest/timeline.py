@@ -63,7 +63,8 @@ class Sel:
 
 class State:
     """An object at a version."""
-    __slots__ = ("rv", "json", "labels", "uid", "generation", "created", "spec")
+    __slots__ = ("rv", "json", "labels", "uid", "generation", "created", "spec",
+                 "rest")
 
     def __init__(self, rv, text):
         doc = json.loads(text)
@@ -73,6 +74,8 @@ class State:
         self.uid, self.generation = meta["uid"], meta["generation"]
         self.created = meta["creationTimestamp"]
         self.spec = doc.get("spec")
+        # A generation counts the changes of what stands outside metadata and status.
+        self.rest = {k: v for k, v in doc.items() if k not in ("metadata", "status")}
         if meta["resourceVersion"] != str(rv):
             raise Mismatch(f"a document says version {meta['resourceVersion']} at {rv}: {text}")
 
@@ -138,7 +141,7 @@ class Timeline:
         elif after is not None:
             if (before.uid, before.created) != (after.uid, after.created):
                 raise Mismatch(f"{key} changed its uid or creation time at {rv}")
-            step = 1 if before.spec != after.spec else 0
+            step = 1 if before.rest != after.rest else 0
             if after.generation != before.generation + step:
                 raise Mismatch(f"{key} at {rv}: generation {before.generation} -> "
                                f"{after.generation}")
