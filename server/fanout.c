@@ -16,6 +16,7 @@
 
 #include <grpc/byte_buffer.h>
 
+#include "server/rpc.h"
 #include "store/base/logline.h"
 #include "store/base/metric.h"
 
@@ -110,34 +111,41 @@ static struct fanout *most_stalled(struct server *srv, mono_ms_t *ret_since)
     return worst;
 }
 
-/* (3) True: send nothing now. */
-static bool must_hold(struct fanout *f, mono_ms_t now)
+static void cut_slowest(struct fanout *f, mono_ms_t stalled_ms, int64_t pinned)
 {
-    int64_t pinned = metric_get(M_PINNED_BYTES);
-    if (pinned <= f->srv->config->max_pinned_bytes) {
-        return false;
-    }
-    mono_ms_t since;
-    struct fanout *worst = most_stalled(f->srv, &since);
-    if (worst == NULL || now - since < STALLED_MIN_MS) {
-        return true;
-    }
-    if (worst != f) {
-        loop_wake(&worst->loop);
-        return true;
-    }
     struct stream *s = TAILQ_FIRST(&f->sending);
     struct err err;
     (void)err_set(
         &err, ERR_TOO_SLOW,
         "nothing was read for %lld ms while clients that do not read hold %lld bytes; read "
         "faster and resume from the last position",
-        (long long)(now - since), (long long)pinned);
+        (long long)stalled_ms, (long long)pinned);
     log_warn("a watch was too slow subscription=%s stalled_ms=%lld pinned_bytes=%lld", s->id,
-             (long long)(now - since), (long long)pinned);
+             (long long)stalled_ms, (long long)pinned);
     metric_add(M_WATCHES_TOO_SLOW, 1);
     stream_cut(s, &err);
-    return true;
+}
+
+enum pressure { PRESSURE_NONE, PRESSURE_HIGH, PRESSURE_FULL };
+
+/* (3) FULL: pin nothing now. HIGH: look again soon. */
+static enum pressure relieve(struct fanout *f, mono_ms_t now)
+{
+    int64_t limit = f->srv->config->max_pinned_bytes;
+    int64_t pinned = metric_get(M_PINNED_BYTES);
+    if (pinned <= limit) {
+        return PRESSURE_NONE;
+    }
+    mono_ms_t since;
+    struct fanout *worst = most_stalled(f->srv, &since);
+    if (worst != NULL && now - since >= STALLED_MIN_MS) {
+        if (worst == f) {
+            cut_slowest(f, now - since, pinned);
+        } else {
+            loop_wake(&worst->loop);
+        }
+    }
+    return pinned > limit + limit / 4 ? PRESSURE_FULL : PRESSURE_HIGH;
 }
 
 static void take_turn(struct fanout *f, mono_ms_t now)
@@ -192,15 +200,15 @@ static mono_ms_t earlier(mono_ms_t a, mono_ms_t b)
     return a == LOOP_FOREVER || b < a ? b : a;
 }
 
-static mono_ms_t next_deadline(struct fanout *f, bool more, bool held, mono_ms_t now)
+static mono_ms_t next_deadline(struct fanout *f, bool more, enum pressure pressure, mono_ms_t now)
 {
-    if (held) {
+    if (pressure == PRESSURE_FULL) {
         return now + HOLD_MS;
     }
     if (more || !TAILQ_EMPTY(&f->ready)) {
         return LOOP_NO_WAIT;
     }
-    mono_ms_t deadline = LOOP_FOREVER;
+    mono_ms_t deadline = pressure == PRESSURE_HIGH ? now + HOLD_MS : LOOP_FOREVER;
     const struct timer *t = timers_first(&f->timers);
     if (t != NULL) {
         deadline = earlier(deadline, t->at);
@@ -225,14 +233,18 @@ static void *run(void *arg)
         take_turn(f, now);
         run_timers(f, now);
         bool more = collect_ready(f);
-        bool held = must_hold(f, now);
-        for (int i = 0; i < BUDGET && !held && !TAILQ_EMPTY(&f->ready); i++) {
+        enum pressure pressure = relieve(f, now);
+        for (int i = 0; i < BUDGET && pressure != PRESSURE_FULL && !TAILQ_EMPTY(&f->ready); i++) {
             stream_pump(TAILQ_FIRST(&f->ready), now);
         }
         if (!more && TAILQ_EMPTY(&f->ready)) {
             end_pass(f);
         }
-        deadline = next_deadline(f, more, held, now);
+        if (f->draining && !f->drained && f->streams == 0) {
+            f->drained = true;
+            loop_post(rpc_loop(f->srv->rpc), &f->drained_task);
+        }
+        deadline = next_deadline(f, more, pressure, now);
     }
     return NULL;
 }
@@ -273,8 +285,9 @@ static void drain(struct task *t)
     }
 }
 
-void fanout_drain(struct fanout *f)
+void fanout_drain(struct fanout *f, void (*done)(struct task *t))
 {
+    f->drained_task.run = done;
     f->drain_task.run = drain;
     loop_post(&f->loop, &f->drain_task);
 }

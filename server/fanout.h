@@ -28,13 +28,13 @@ struct fanout {
     _Atomic int32_t load;          /* streams, and calls that may become one */
     _Atomic int64_t stalled_since; /* sent_at of the first in `sending`; INT64_MAX: none */
     _Atomic bool turn_due;         /* the watch set asked for a turn */
-    bool draining, stopping;
+    bool draining, drained, stopping;
     mono_ms_t turn_not_before; /* linger; see fanout.c */
     size_t pass_messages;      /* sent since the last turn */
     uint64_t pass_events;
     mono_ms_t pass_at; /* the last turn */
     pthread_t thread;
-    struct task drain_task, stop_task;
+    struct task drain_task, drained_task, stop_task;
 };
 
 /* Threads: main. The store is open. */
@@ -46,7 +46,9 @@ void fanout_free(struct fanout *f); /* NULL is fine. */
 
 /* Threads: any. */
 struct loop *fanout_loop(struct fanout *f);
-void fanout_drain(struct fanout *f); /* Ends all streams with DRAINING. */
+/* Ends all streams with DRAINING, and refuses new ones. Once all are gone `done` runs on the I/O
+ * thread, with drained_task. */
+void fanout_drain(struct fanout *f, void (*done)(struct task *t));
 int fanout_load(const struct fanout *f);
 void fanout_expect(struct fanout *f);
 void fanout_unexpect(struct fanout *f);

@@ -2,7 +2,7 @@
 /* watchd: keeps JSON objects in one file and streams every change of them.
  *
  * Start:  engine, store ─► fan-out threads ─► RPC ─► sockets ─► "listening on …"
- * Stop:   sockets ─► RPC drains ─► RPC over ─► fan-out threads ─► store ─► gRPC core
+ * Stop:   sockets ─► watches ─► RPC drains ─► fan-out threads ─► store ─► gRPC core
  *
  * This thread accepts connections and waits for signals; the threads that do the work are rpc.c's,
  * fanout.c's and the store's. */

@@ -2,7 +2,10 @@
 /* (1) Every request slot serves one call and is posted again as soon as it was taken, so that calls
  *     wait in gRPC core, which has no bound for them, only while this thread is busy.
  * (2) The server's own end is reported once its connections are gone; `over` is called when that
- *     is so and `held`, the slots, calls and streams of the I/O thread, is zero. */
+ *     is so and `held`, the slots, calls and streams of the I/O thread, is zero.
+ * (3) Connections are told to go away after the last watch has ended, not before: with the last
+ *     stream of such a connection gRPC core closes it, and if that stream had to be cut off, its
+ *     status would never arrive. Subscribing meanwhile is refused with DRAINING. */
 #include "server/rpc.h"
 
 #include <assert.h>
@@ -30,7 +33,8 @@ struct rpc {
     grpc_server_credentials *plain;
     void **registered; /* as methods[] */
     pthread_t thread;
-    bool draining; /* the I/O thread's */
+    bool draining;           /* the I/O thread's */
+    size_t fanouts_draining; /* those which still have streams */
     bool server_over;
     bool told_over;
     bool stop;
@@ -82,12 +86,10 @@ static void requested(struct tag *t, bool ok)
         call_free(c);
         return;
     }
-    if (!r->draining) {
-        if (c->method != NULL) { /* (1) */
-            post(r, (size_t)(c->method - methods));
-        } else {
-            post_catch_all(r);
-        }
+    if (c->method != NULL) { /* (1) */
+        post(r, (size_t)(c->method - methods));
+    } else {
+        post_catch_all(r);
     }
     call_begin(c);
 }
@@ -238,16 +240,25 @@ static void server_over(struct tag *t, bool ok)
     check_over(r);
 }
 
+static void watches_ended(struct task *t)
+{
+    struct rpc *r = CONTAINER(t, struct fanout, drained_task)->srv->rpc;
+    r->fanouts_draining--;
+    if (r->fanouts_draining == 0) { /* (3) */
+        r->on_server_over.fn = server_over;
+        loop_hand_over(&r->on_server_over);
+        grpc_server_shutdown_and_notify(r->grpc, r->loop.cq, &r->on_server_over);
+    }
+}
+
 static void drain(struct task *t)
 {
     struct rpc *r = CONTAINER(t, struct rpc, drain_task);
     r->draining = true;
     health_drain(r->srv->health);
-    r->on_server_over.fn = server_over;
-    loop_hand_over(&r->on_server_over);
-    grpc_server_shutdown_and_notify(r->grpc, r->loop.cq, &r->on_server_over);
+    r->fanouts_draining = r->srv->n_fanouts;
     for (size_t i = 0; i < r->srv->n_fanouts; i++) {
-        fanout_drain(r->srv->fanouts[i]);
+        fanout_drain(r->srv->fanouts[i], watches_ended);
     }
 }
 

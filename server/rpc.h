@@ -20,9 +20,10 @@ struct loop *rpc_loop(struct rpc *r);
 /* Hands a connected socket over, which must not block. Threads: main. */
 void rpc_add_connection(struct rpc *r, int fd);
 
-/* No new calls; peers are told to go elsewhere; watches are ended with a reason. Threads: main. */
+/* Watches are ended with a reason and new ones refused; then peers are told to go elsewhere, and
+ * calls are no longer taken. Threads: main. */
 void rpc_drain(struct rpc *r);
-/* Cancels what is left. Threads: main. */
+/* Cancels what is left, watches too. Threads: main. */
 void rpc_cancel_all(struct rpc *r);
 /* After `over`: ends the I/O thread. Threads: main. */
 void rpc_stop(struct rpc *r);

@@ -415,8 +415,9 @@ static void open_stream(struct task *t)
         s->interval_ms = s->interval_ms < INTERVAL_MIN_MS ? INTERVAL_MIN_MS : s->interval_ms;
         s->bookmark_at = now + s->interval_ms;
     } else {
-        /* At any time within the interval, so that streams opened together do not stay so. */
-        s->bookmark_at = stepped(now + 1 + (mono_ms_t)random_below((uint64_t)own_interval(s)));
+        /* At any time within its second half, so that streams opened together do not stay so. */
+        mono_ms_t half = own_interval(s) / 2;
+        s->bookmark_at = stepped(now + half + (mono_ms_t)random_below((uint64_t)half + 1));
     }
     if (duration != 0) {
         s->end_at = duration > INT64_MAX / 2 ? 0 : now + (mono_ms_t)duration;
