@@ -15,7 +15,8 @@ static enum errc take_apart(const char *word, struct target *ret, struct err *er
     }
     const char *slash = strchr(word, '/');
     if (strchr(slash + 1, '/') != NULL) {
-        return err_set(err, ERR_INVALID, "\"%s\" has more than one slash; write RESOURCE/NAME", word);
+        return err_set(err, ERR_INVALID, "\"%s\" has more than one slash; write RESOURCE/NAME",
+                       word);
     }
     if (slash == word || slash[1] == '\0') {
         return err_set(err, ERR_INVALID, "\"%s\" lacks the %s; write RESOURCE/NAME", word,
@@ -28,8 +29,8 @@ static enum errc take_apart(const char *word, struct target *ret, struct err *er
     return OK;
 }
 
-enum errc target_read(const char *const *words, size_t n, enum target_rule rule,
-                      struct target *ret, struct err *err)
+enum errc target_read(const char *const *words, size_t n, enum target_rule rule, struct target *ret,
+                      struct err *err)
 {
     ret->resource = "";
     ret->name = "";

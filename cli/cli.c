@@ -45,10 +45,10 @@ int cli_usage(const struct cli *cli, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    CLEANUP(freep) char *line =
-        cli->command != NULL
-            ? mem_printf("%s (see 'watchctl %s --help')", text, cli->command->name)
-            : mem_printf("%s (see 'watchctl --help')", text);
+    CLEANUP(freep)
+    char *line =
+        cli->command != NULL ? mem_printf("%s (see 'watchctl %s --help')", text, cli->command->name)
+                             : mem_printf("%s (see 'watchctl --help')", text);
     say("error: ", line);
     return EXIT_CODE_USAGE;
 }

@@ -41,8 +41,8 @@ struct options {
     bool dry_run;
     bool ignore_not_found;
     const char *since;
-    int64_t count;    /* 0: no limit */
-    int64_t for_ms;   /* 0: for ever */
+    int64_t count;  /* 0: no limit */
+    int64_t for_ms; /* 0: for ever */
     bool bookmarks;
     bool previous;
     const char *client_id;
@@ -71,8 +71,8 @@ int cli_invalid(const char *fmt, ...) PRINTF_LIKE(1, 2);
 int cli_other(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void cli_notice(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
-/* Prints a failed call as kubectl does, `Error from server (NotFound): …`, and where something can be
- * done about it, what, on a second line. Returns the exit code. */
+/* Prints a failed call as kubectl does, `Error from server (NotFound): …`, and where something can
+ * be done about it, what, on a second line. Returns the exit code. */
 int cli_complain(const struct cli *cli, const struct watch_error *error);
 /* Only the code. */
 int cli_exit_code(const struct watch_error *error);

@@ -3,11 +3,11 @@
  *
  *   lines → item → the queue of its key → ready → in flight → answered
  *
- * (1) Of one key at most one item is ready or in flight: the first of its queue. So the lines of one
- *     object are done in their order, and those of different objects side by side.
- * (2) At most FLIGHT_MAX items are in flight, and HELD_MAX items of HELD_BYTES in all are held;
- *     above that no more lines are read.
- * (3) Nothing blocks but the wait for the client: input is only read when it is there. */
+ * (1) Of one key at most one item is ready or in flight: the first of its queue. So the lines of
+ * one object are done in their order, and those of different objects side by side. (2) At most
+ * FLIGHT_MAX items are in flight, and HELD_MAX items of HELD_BYTES in all are held; above that no
+ * more lines are read. (3) Nothing blocks but the wait for the client: input is only read when it
+ * is there. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -54,15 +54,15 @@ struct import {
     struct cli *cli;
     int fd;
     bool end_of_input;
-    struct buf input;       /* read and not yet taken */
-    size_t taken;           /* of it */
-    uint64_t lines;         /* read */
+    struct buf input; /* read and not yet taken */
+    size_t taken;     /* of it */
+    uint64_t lines;   /* read */
     struct key_queue *queues;
     struct item_list ready;
     size_t held, held_bytes, in_flight;
     uint64_t written, unchanged, refused;
     uint64_t last_rv;
-    int fatal;              /* exit code that ends it all; 0 */
+    int fatal; /* exit code that ends it all; 0 */
     bool told_lost;
     bool on_terminal;
     bool progress_shown;
@@ -336,7 +336,8 @@ static int import_loop(struct import *im)
         }
         start_ready(im);
         bool reading = im->lines != lines;
-        int worked = watch_client_poll(im->cli->client, reading || im->in_flight == 0 ? 0 : WAIT_MS);
+        int worked =
+            watch_client_poll(im->cli->client, reading || im->in_flight == 0 ? 0 : WAIT_MS);
         while (worked && watch_client_poll(im->cli->client, 0)) {
         }
         follow_link(im);

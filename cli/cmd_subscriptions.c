@@ -49,8 +49,15 @@ static void watching_text(const struct watch_subscription *s, struct buf *out)
 static void list_table(const struct watch_subscription *v, size_t n)
 {
     static const struct table_column columns[] = {
-        {"SUBSCRIPTION", 0}, {"CLIENT", 0},  {"PEER", 0},   {"STATE", 0},    {"VERSION", 0},
-        {"AGE", 0},          {"STALLED", 0}, {"EVENTS", 0}, {"WATCHING", 0},
+        {"SUBSCRIPTION", 0},
+        {"CLIENT",       0},
+        {"PEER",         0},
+        {"STATE",        0},
+        {"VERSION",      0},
+        {"AGE",          0},
+        {"STALLED",      0},
+        {"EVENTS",       0},
+        {"WATCHING",     0},
     };
     struct table t;
     CLEANUP(buf_fini) struct buf out;
@@ -71,10 +78,15 @@ static void list_table(const struct watch_subscription *v, size_t n)
         }
         buf_clear(&watching);
         watching_text(&v[i], &watching);
-        const struct str cells[] = {
-            str_of(v[i].subscription_id), str_of(v[i].client_id), str_of(v[i].peer),
-            str_of(phase_name(v[i].phase)), str_of(version), str_of(age), str_of(stalled),
-            str_of(events), buf_str(&watching)};
+        const struct str cells[] = {str_of(v[i].subscription_id),
+                                    str_of(v[i].client_id),
+                                    str_of(v[i].peer),
+                                    str_of(phase_name(v[i].phase)),
+                                    str_of(version),
+                                    str_of(age),
+                                    str_of(stalled),
+                                    str_of(events),
+                                    buf_str(&watching)};
         table_row(&t, cells, &out);
     }
     table_end(&t, &out);

@@ -10,9 +10,9 @@
 #include "cli/text.h"
 #include "store/model/name.h"
 
-#define OUT_MAX   ((size_t)1 << 30)
-#define FULL      ((size_t)256 << 10) /* written out also while there is more */
-#define SLICE_MS  200                 /* how often to look whether somebody still reads */
+#define OUT_MAX  ((size_t)1 << 30)
+#define FULL     ((size_t)256 << 10) /* written out also while there is more */
+#define SLICE_MS 200                 /* how often to look whether somebody still reads */
 
 enum form { FORM_TABLE, FORM_JSON, FORM_NAME };
 
@@ -55,8 +55,8 @@ static void event_row(struct watching *w, const struct watch_item *item)
     const struct watch_object *o = item->object;
     glance_at(&w->glance, o, 0);
     buf_clear(&w->name);
-    buf_printf(&w->name, "%s%s%s", w->all_resources ? o->resource : "",
-               w->all_resources ? "/" : "", o->name);
+    buf_printf(&w->name, "%s%s%s", w->all_resources ? o->resource : "", w->all_resources ? "/" : "",
+               o->name);
     row(w, type_name(item->type), w->glance.version, o->ns, buf_str(&w->name),
         buf_str(&w->glance.summary));
 }
@@ -291,9 +291,18 @@ static int read_since(const struct cli *cli, struct watch_options *o)
 static void watching_init(struct watching *w)
 {
     static const struct table_column with_ns[] = {
-        {"EVENT", 8}, {"RV", 8}, {"NAMESPACE", 12}, {"NAME", 28}, {"SPEC", 0}};
+        {"EVENT",     8 },
+        {"RV",        8 },
+        {"NAMESPACE", 12},
+        {"NAME",      28},
+        {"SPEC",      0 }
+    };
     static const struct table_column without_ns[] = {
-        {"EVENT", 8}, {"RV", 8}, {"NAME", 28}, {"SPEC", 0}};
+        {"EVENT", 8 },
+        {"RV",    8 },
+        {"NAME",  28},
+        {"SPEC",  0 }
+    };
     if (w->selection.all_namespaces) {
         table_init(&w->table, with_ns, 5, 0);
     } else {

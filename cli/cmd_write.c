@@ -14,8 +14,8 @@
 static void say_result(const struct cli *cli, const struct watch_written *w)
 {
     static const char *const words[] = {
-        [WATCH_RESULT_NONE] = "accepted",       [WATCH_RESULT_CREATED] = "created",
-        [WATCH_RESULT_UPDATED] = "updated",     [WATCH_RESULT_UNCHANGED] = "unchanged",
+        [WATCH_RESULT_NONE] = "accepted",   [WATCH_RESULT_CREATED] = "created",
+        [WATCH_RESULT_UPDATED] = "updated", [WATCH_RESULT_UNCHANGED] = "unchanged",
         [WATCH_RESULT_DELETED] = "deleted",
     };
     size_t n = sizeof(words) / sizeof(words[0]);
@@ -40,7 +40,8 @@ static int write_and_show(const struct cli *cli, struct watch_write *w, const ch
             if (cli->options.ignore_not_found) {
                 return 0;
             }
-            snprintf(error.message, sizeof(error.message), "%s \"%s\" not found", resource, w->name);
+            snprintf(error.message, sizeof(error.message), "%s \"%s\" not found", resource,
+                     w->name);
             error.field[0] = '\0';
         }
         return cli_complain(cli, &error);
@@ -85,9 +86,10 @@ static int read_documents(const struct cli *cli, struct words *words, const char
     const char *text = o->patch;
     if (text == NULL) {
         if (words->n < 2) {
-            return words->n == 0 ? cli_usage(cli, "name the object, and give the %s", what)
-                                 : cli_usage(cli, "the %s is missing: give it as JSON, or with -f FILE",
-                                             what);
+            return words->n == 0
+                       ? cli_usage(cli, "name the object, and give the %s", what)
+                       : cli_usage(cli, "the %s is missing: give it as JSON, or with -f FILE",
+                                   what);
         }
         text = words->v[--words->n];
     }

@@ -16,11 +16,11 @@ struct words {
 
 struct command {
     const char *name;
-    const char *aliases;  /* by comma; NULL: none */
-    const char *summary;  /* a line of the list of commands */
-    const char *usage;    /* lines, each what follows "watchctl " */
-    const char *details;  /* paragraphs; lines are not broken again */
-    const char *examples; /* lines */
+    const char *aliases;          /* by comma; NULL: none */
+    const char *summary;          /* a line of the list of commands */
+    const char *usage;            /* lines, each what follows "watchctl " */
+    const char *details;          /* paragraphs; lines are not broken again */
+    const char *examples;         /* lines */
     const struct option *options; /* of its own, besides the global ones */
     size_t n_options;
     size_t max_words;

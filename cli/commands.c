@@ -4,110 +4,117 @@
 
 #include "cli/command.h"
 
-#define AT(member)  offsetof(struct options, member)
-#define OPTIONS(of) .options = of, .n_options = sizeof(of) / sizeof((of)[0])
+#define AT(member)     offsetof(struct options, member)
+#define OPTIONS(table) .options = (table), .n_options = sizeof(table) / sizeof((table)[0])
 
+/* Fields of an option: a flag, and a text. */
+#define FLAG(n, c, member) .name = (n), .letter = (c), .kind = OPTION_FLAG, .offset = AT(member)
+#define TEXT(n, c, member) .name = (n), .letter = (c), .kind = OPTION_STRING, .offset = AT(member)
+
+/* Options that several commands have. */
+#define NAMESPACE                                     \
+    TEXT("namespace", 'n', ns), .value = "NAMESPACE", \
+                                .help = "The namespace; \"default\" if none is named."
+#define ALL_NAMESPACES FLAG("all-namespaces", 'A', all_namespaces), .help = "All namespaces."
+#define SELECTOR                     \
+    TEXT("selector", 'l', selector), \
+        .value = "SELECTOR",         \
+        .help = "Only objects with these labels: app=web,tier in (a,b),!canary,size>3."
+#define OUTPUT TEXT("output", 'o', output), .help = "How to show the result."
+#define IF_RV \
+    TEXT("if-rv", 0, if_rv), .value = "VERSION", .help = "Only if the object has this version."
+#define DRY_RUN \
+    FLAG("dry-run", 0, dry_run), .help = "Let the server check everything, but change nothing."
+#define INPUT TEXT("file", 'f', file), .value = "FILE"
+#define IGNORE_NOT_FOUND \
+    FLAG("ignore-not-found", 0, ignore_not_found), .help = "A missing object is no error."
+#define CLIENT_ID TEXT("client-id", 0, client_id), .value = "ID"
+
+/* Aligning the columns of such tables is beyond the formatter. */
+/* clang-format off */
 const struct option global_options[] = {
-    {"server", 0, "WATCHCTL_SERVER", OPTION_STRING, AT(server), "ADDRESS", WATCH_DEFAULT_ADDRESS, 0,
-     0, "the server: HOST:PORT or unix:PATH"},
-    {"token-file", 0, "WATCHCTL_TOKEN_FILE", OPTION_STRING, AT(token_file), "FILE", NULL, 0, 0,
-     "send the first line of FILE as bearer token"},
-    {"timeout", 0, "WATCHCTL_TIMEOUT", OPTION_DURATION, AT(timeout_ms), "DURATION", "10s", 1,
-     INT64_MAX / 2, "give up after this time; in watch and import it bounds one attempt"},
-    {"help", 'h', NULL, OPTION_FLAG, AT(help), NULL, NULL, 0, 0, "show this help"},
-    {"version", 0, NULL, OPTION_FLAG, AT(version), NULL, NULL, 0, 0, "show the version"},
+    {TEXT("server", 0, server),
+     .env = "WATCHCTL_SERVER",
+     .value = "ADDRESS",
+     .def = WATCH_DEFAULT_ADDRESS,
+     .help = "The server: HOST:PORT or unix:PATH."},
+    {TEXT("token-file", 0, token_file),
+     .env = "WATCHCTL_TOKEN_FILE",
+     .value = "FILE",
+     .help = "Send the first line of FILE as bearer token."},
+    {.name = "timeout",
+     .env = "WATCHCTL_TIMEOUT",
+     .kind = OPTION_DURATION,
+     .offset = AT(timeout_ms),
+     .value = "DURATION",
+     .def = "10s",
+     .min = 1,
+     .max = INT64_MAX / 2,
+     .help = "Give up after this time; in watch and import it bounds one attempt."},
+    {FLAG("help", 'h', help), .help = "Show this help."},
+    {FLAG("version", 0, version), .help = "Show the version."},
 };
 const size_t global_options_count = sizeof(global_options) / sizeof(global_options[0]);
 
-#define NAMESPACE                                                                                  \
-    {                                                                                              \
-        "namespace", 'n', NULL, OPTION_STRING, AT(ns), "NAMESPACE", NULL, 0, 0,                    \
-            "the namespace; \"default\" if none is named"                                         \
-    }
-#define ALL_NAMESPACES                                                                             \
-    {                                                                                              \
-        "all-namespaces", 'A', NULL, OPTION_FLAG, AT(all_namespaces), NULL, NULL, 0, 0,            \
-            "all namespaces"                                                                       \
-    }
-#define SELECTOR                                                                                   \
-    {                                                                                              \
-        "selector", 'l', NULL, OPTION_STRING, AT(selector), "SELECTOR", NULL, 0, 0,                \
-            "only objects with these labels: app=web,tier in (a,b),!canary,size>3"                 \
-    }
-#define OUTPUT(value)                                                                              \
-    {                                                                                              \
-        "output", 'o', NULL, OPTION_STRING, AT(output), value, NULL, 0, 0, "how to show the result" \
-    }
-#define IF_RV                                                                                      \
-    {                                                                                              \
-        "if-rv", 0, NULL, OPTION_STRING, AT(if_rv), "VERSION", NULL, 0, 0,                         \
-            "only if the object has this version"                                                  \
-    }
-#define DRY_RUN                                                                                    \
-    {                                                                                              \
-        "dry-run", 0, NULL, OPTION_FLAG, AT(dry_run), NULL, NULL, 0, 0,                            \
-            "let the server check everything, but change nothing"                                  \
-    }
-#define FILE_OPTION(what)                                                                          \
-    {                                                                                              \
-        "file", 'f', NULL, OPTION_STRING, AT(file), "FILE", NULL, 0, 0, what                       \
-    }
-#define IGNORE_NOT_FOUND                                                                           \
-    {                                                                                              \
-        "ignore-not-found", 0, NULL, OPTION_FLAG, AT(ignore_not_found), NULL, NULL, 0, 0,          \
-            "a missing object is no error"                                                         \
-    }
-#define CLIENT_ID(what)                                                                            \
-    {                                                                                              \
-        "client-id", 0, NULL, OPTION_STRING, AT(client_id), "ID", NULL, 0, 0, what                 \
-    }
-
 static const struct option put_options[] = {
-    FILE_OPTION("read documents from FILE, JSON or YAML; - is stdin"),
-    NAMESPACE,
-    IF_RV,
-    {"if-absent", 0, NULL, OPTION_FLAG, AT(if_absent), NULL, NULL, 0, 0,
-     "only create, never replace"},
-    DRY_RUN,
-    OUTPUT("name|json"),
+    {INPUT, .help = "Read documents from FILE, JSON or YAML; - is stdin."},
+    {NAMESPACE},
+    {IF_RV},
+    {FLAG("if-absent", 0, if_absent), .help = "Only create, never replace."},
+    {DRY_RUN},
+    {OUTPUT, .value = "name|json"},
 };
 static const struct option patch_options[] = {
-    {"patch", 'p', NULL, OPTION_STRING, AT(patch), "JSON", NULL, 0, 0, "the patch"},
-    FILE_OPTION("read the patch from FILE, JSON or YAML; - is stdin"),
-    NAMESPACE,
-    IF_RV,
-    DRY_RUN,
-    OUTPUT("name|json"),
+    {TEXT("patch", 'p', patch), .value = "JSON", .help = "The patch."},
+    {INPUT, .help = "Read the patch from FILE, JSON or YAML; - is stdin."},
+    {NAMESPACE},
+    {IF_RV},
+    {DRY_RUN},
+    {OUTPUT, .value = "name|json"},
 };
 static const struct option delete_options[] = {
-    NAMESPACE, IF_RV, IGNORE_NOT_FOUND, DRY_RUN, OUTPUT("name|json"),
+    {NAMESPACE}, {IF_RV}, {IGNORE_NOT_FOUND}, {DRY_RUN}, {OUTPUT, .value = "name|json"},
 };
 static const struct option get_options[] = {
-    SELECTOR, NAMESPACE, ALL_NAMESPACES, OUTPUT("table|json|yaml|name"), IGNORE_NOT_FOUND,
+    {SELECTOR},
+    {NAMESPACE},
+    {ALL_NAMESPACES},
+    {OUTPUT, .value = "table|json|yaml|name"},
+    {IGNORE_NOT_FOUND},
 };
-static const struct option watch_options_table[] = {
-    {"since", 0, NULL, OPTION_STRING, AT(since), "VERSION", NULL, 0, 0,
-     "every event after this version, instead of the current state; also \"now\" and \"oldest\""},
-    SELECTOR,
-    NAMESPACE,
-    ALL_NAMESPACES,
-    OUTPUT("table|json|name"),
-    {"count", 0, NULL, OPTION_INT, AT(count), "N", NULL, 0, INT64_MAX,
-     "end after N events, those of the current state included"},
-    {"for", 0, NULL, OPTION_DURATION, AT(for_ms), "DURATION", NULL, 0, INT64_MAX / 2,
-     "end after this time"},
-    {"bookmarks", 0, NULL, OPTION_FLAG, AT(bookmarks), NULL, NULL, 0, 0,
-     "also show BOOKMARK, and SYNCED at the end of the current state"},
-    {"previous", 0, NULL, OPTION_FLAG, AT(previous), NULL, NULL, 0, 0,
-     "also show the object before the change (-o json)"},
-    CLIENT_ID("the name to be listed under in 'watchctl subscriptions'"),
+static const struct option watch_options[] = {
+    {TEXT("since", 0, since),
+     .value = "VERSION",
+     .help = "Every event after this version, instead of the current state; also \"now\" and "
+             "\"oldest\"."},
+    {SELECTOR},
+    {NAMESPACE},
+    {ALL_NAMESPACES},
+    {OUTPUT, .value = "table|json|name"},
+    {.name = "count",
+     .kind = OPTION_INT,
+     .offset = AT(count),
+     .value = "N",
+     .max = INT64_MAX,
+     .help = "End after N events, those of the current state included."},
+    {.name = "for",
+     .kind = OPTION_DURATION,
+     .offset = AT(for_ms),
+     .value = "DURATION",
+     .max = INT64_MAX / 2,
+     .help = "End after this time."},
+    {FLAG("bookmarks", 0, bookmarks),
+     .help = "Also show BOOKMARK, and SYNCED at the end of the current state."},
+    {FLAG("previous", 0, previous),
+     .help = "Also show the object before the change (-o json)."},
+    {CLIENT_ID, .help = "The name to be listed under in 'watchctl subscriptions'."},
 };
-static const struct option import_options[] = {NAMESPACE};
-static const struct option export_options[] = {SELECTOR, NAMESPACE, ALL_NAMESPACES};
-static const struct option status_options[] = {OUTPUT("text|json")};
+static const struct option import_options[] = {{NAMESPACE}};
+static const struct option export_options[] = {{SELECTOR}, {NAMESPACE}, {ALL_NAMESPACES}};
+static const struct option status_options[] = {{OUTPUT, .value = "text|json"}};
 static const struct option subscriptions_options[] = {
-    CLIENT_ID("only those of this client"),
-    OUTPUT("table|json|name"),
+    {CLIENT_ID, .help = "Only those of this client."},
+    {OUTPUT, .value = "table|json|name"},
 };
 
 const struct command commands[] = {
@@ -195,7 +202,7 @@ const struct command commands[] = {
                     "watchctl watch jobs -A -l tier=web -o json | jq .object.spec\n"
                     "watchctl watch all -A --since 97\n"
                     "watchctl watch objects/greeting --count 1",
-        OPTIONS(watch_options_table),
+        OPTIONS(watch_options),
         .max_words = 2,
         .outputs = "table,json,name",
         .run = watch_run,

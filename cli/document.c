@@ -45,8 +45,7 @@ static const char *type_name(const json_t *v)
 static enum errc add_one(struct documents *d, const char *label, json_t *v, struct err *err)
 {
     if (!json_is_object(v)) {
-        return err_field(err, ERR_INVALID, label, "a JSON object is wanted, not %s",
-                         type_name(v));
+        return err_field(err, ERR_INVALID, label, "a JSON object is wanted, not %s", type_name(v));
     }
     d->v = mem_realloc(d->v, (d->n + 1) * sizeof(*d->v));
     d->v[d->n++] = json_incref(v);

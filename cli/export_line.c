@@ -18,8 +18,14 @@ static void append_member(const char *name, const char *text, struct buf *out)
 enum errc export_line(const struct watch_object *o, struct buf *out, struct err *err)
 {
     static const char *const by_server[] = {
-        "uid",           "resourceVersion",  "generation", "creationTimestamp",
-        "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink",
+        "uid",
+        "resourceVersion",
+        "generation",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "managedFields",
+        "selfLink",
     };
     CLEANUP(json_decrefp) json_t *v = NULL;
     enum errc rc = json_text_parse((struct str){o->json, o->json_len}, "object", &v, err);
@@ -79,7 +85,8 @@ static enum errc op_line(const json_t *line, struct import_line *ret, struct err
     const json_t *object = json_object_get(line, "object");
     bool put = strcmp(op, "put") == 0;
     if (!put && strcmp(op, "delete") != 0) {
-        return err_field(err, ERR_INVALID, "op", "op must be \"put\" or \"delete\", not \"%.40s\"", op);
+        return err_field(err, ERR_INVALID, "op", "op must be \"put\" or \"delete\", not \"%.40s\"",
+                         op);
     }
     if (put && !json_is_object(object)) {
         return err_field(err, ERR_INVALID, "object", "object must be a JSON object");
@@ -132,8 +139,8 @@ enum errc import_line_read(struct str text, struct import_line *ret, struct err 
     }
     CLEANUP(import_line_fini) struct import_line l = {0};
     buf_init(&l.json, LINE_MAX_BYTES);
-    enum errc rc = json_object_get(line, "op") != NULL ? op_line(line, &l, err)
-                                                       : object_line(line, &l, err);
+    enum errc rc =
+        json_object_get(line, "op") != NULL ? op_line(line, &l, err) : object_line(line, &l, err);
     if (rc == OK) {
         *ret = l;
         memset(&l, 0, sizeof(l));

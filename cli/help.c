@@ -35,17 +35,19 @@ int help_general(FILE *to)
     }
     buf_adds(&out, STR("\nOptions of all commands:\n"));
     options_help(global_options, global_options_count, &out);
-    buf_adds(&out, STR("\n"
-                       "RESOURCE is a plural noun, \"objects\" where none is named. Durations: 250ms, 90s,\n"
-                       "5m, 1h30m, 2d.\n"
-                       "\n"
-                       "Exit codes: 0 ok, 1 other, 2 usage, 3 not found, 4 conflict or exists, 5 no answer\n"
-                       "in time, 6 history expired, future or foreign, 7 never connected, 8 denied,\n"
-                       "9 invalid input, 11 outcome unknown, 130 interrupted.\n"
-                       "\n"
-                       "'watchctl help COMMAND' shows more on a command, with examples. To begin:\n"
-                       "  watchctl put greeting '{\"text\":\"hello\"}'\n"
-                       "  watchctl watch objects\n"));
+    buf_adds(
+        &out,
+        STR("\n"
+            "RESOURCE is a plural noun, \"objects\" where none is named. Durations: 250ms, 90s,\n"
+            "5m, 1h30m, 2d.\n"
+            "\n"
+            "Exit codes: 0 ok, 1 other, 2 usage, 3 not found, 4 conflict or exists, 5 no answer\n"
+            "in time, 6 history expired, future or foreign, 7 never connected, 8 denied,\n"
+            "9 invalid input, 11 outcome unknown, 130 interrupted.\n"
+            "\n"
+            "'watchctl help COMMAND' shows more on a command, with examples. To begin:\n"
+            "  watchctl put greeting '{\"text\":\"hello\"}'\n"
+            "  watchctl watch objects\n"));
     return show(&out, to);
 }
 
@@ -111,13 +113,15 @@ static void completion_options(const struct command *c, struct buf *out)
 
 static void completion_bash(struct buf *out)
 {
-    buf_adds(out, STR("# completion of watchctl; use it with: source <(watchctl completion bash)\n"
-                      "_watchctl() {\n"
-                      "    local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
-                      "    local command= i options= outputs=\n"
-                      "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-                      "        case \"${COMP_WORDS[i]}\" in\n"
-                      "        -*) ;;\n"));
+    buf_adds(
+        out,
+        STR("# completion of watchctl; use it with: source <(watchctl completion bash)\n"
+            "_watchctl() {\n"
+            "    local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
+            "    local command= i options= outputs=\n"
+            "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+            "        case \"${COMP_WORDS[i]}\" in\n"
+            "        -*) ;;\n"));
     for (size_t i = 0; i < commands_count; i++) {
         const struct command *c = &commands[i];
         buf_printf(out, "        %s) command=%s; options='", c->name, c->name);
@@ -128,14 +132,17 @@ static void completion_bash(struct buf *out)
         }
         buf_adds(out, STR("; break ;;\n"));
     }
-    buf_adds(out, STR("        esac\n"
-                      "    done\n"
-                      "    case \"$before\" in\n"
-                      "    -f | --file | --token-file) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"
-                      "    -o | --output) COMPREPLY=($(compgen -W \"${outputs//,/ }\" -- \"$word\")); return ;;\n"
-                      "    esac\n"
-                      "    if [[ -z $command && $word != -* ]]; then\n"
-                      "        COMPREPLY=($(compgen -W '"));
+    buf_adds(
+        out,
+        STR("        esac\n"
+            "    done\n"
+            "    case \"$before\" in\n"
+            "    -f | --file | --token-file) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"
+            "    -o | --output) COMPREPLY=($(compgen -W \"${outputs//,/ }\" -- \"$word\")); return "
+            ";;\n"
+            "    esac\n"
+            "    if [[ -z $command && $word != -* ]]; then\n"
+            "        COMPREPLY=($(compgen -W '"));
     for (size_t i = 0; i < commands_count; i++) {
         buf_printf(out, "%s%s", i > 0 ? " " : "", commands[i].name);
     }
@@ -147,19 +154,21 @@ static void completion_bash(struct buf *out)
                       "    else\n"
                       "        case \"$command\" in\n"
                       "        get | watch | delete | patch | put)\n"
-                      "            COMPREPLY=($(compgen -W \"$(watchctl get all -o name --timeout 1s 2> /dev/null)\" -- \"$word\")) ;;\n"
+                      "            COMPREPLY=($(compgen -W \"$(watchctl get all -o name --timeout "
+                      "1s 2> /dev/null)\" -- \"$word\")) ;;\n"
                       "        import) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
                       "        help) COMPREPLY=($(compgen -W '"));
     for (size_t i = 0; i < commands_count; i++) {
         buf_printf(out, "%s%s", i > 0 ? " " : "", commands[i].name);
     }
-    buf_adds(out, STR("' -- \"$word\")) ;;\n"
-                      "        subscriptions) COMPREPLY=($(compgen -W 'list end' -- \"$word\")) ;;\n"
-                      "        completion) COMPREPLY=($(compgen -W 'bash zsh' -- \"$word\")) ;;\n"
-                      "        esac\n"
-                      "    fi\n"
-                      "}\n"
-                      "complete -F _watchctl watchctl\n"));
+    buf_adds(out,
+             STR("' -- \"$word\")) ;;\n"
+                 "        subscriptions) COMPREPLY=($(compgen -W 'list end' -- \"$word\")) ;;\n"
+                 "        completion) COMPREPLY=($(compgen -W 'bash zsh' -- \"$word\")) ;;\n"
+                 "        esac\n"
+                 "    fi\n"
+                 "}\n"
+                 "complete -F _watchctl watchctl\n"));
 }
 
 int completion_run(struct cli *cli, const struct words *words)

@@ -5,8 +5,8 @@
 
 #include "cli/command.h"
 
-/* A closed stdin, stdout or stderr would give its number to the next socket, and our output would go
- * into that. */
+/* A closed stdin, stdout or stderr would give its number to the next socket, and our output would
+ * go into that. */
 static void fill_standard_files(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {

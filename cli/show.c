@@ -110,7 +110,11 @@ void glance_at(struct glance *g, const struct watch_object *o, wall_ms_t now)
 void object_table_init(struct object_table *t, bool namespaces, bool resources)
 {
     static const struct table_column columns[] = {
-        {"NAMESPACE", 0}, {"NAME", 0}, {"VERSION", 0}, {"AGE", 0}, {"SPEC", 0},
+        {"NAMESPACE", 0},
+        {"NAME",      0},
+        {"VERSION",   0},
+        {"AGE",       0},
+        {"SPEC",      0},
     };
     size_t skip = namespaces ? 0 : 1;
     table_init(&t->table, columns + skip, sizeof(columns) / sizeof(columns[0]) - skip, LEARN_ROWS);

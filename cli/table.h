@@ -20,10 +20,10 @@ struct table {
     size_t n_columns;
     struct table_column columns[TABLE_COLUMNS_MAX];
     size_t width[TABLE_COLUMNS_MAX];
-    size_t keep_back;  /* rows to learn from before anything is shown */
+    size_t keep_back; /* rows to learn from before anything is shown */
     size_t kept;
-    struct buf rows;   /* kept back: cells, each with a NUL behind it */
-    bool headed;       /* a header with the present widths was shown */
+    struct buf rows; /* kept back: cells, each with a NUL behind it */
+    bool headed;     /* a header with the present widths was shown */
 };
 
 void table_init(struct table *t, const struct table_column *columns, size_t n, size_t keep_back);

@@ -12,15 +12,17 @@
 #include "store/base/bytes.h"
 #include "store/base/err.h"
 
-#define YAML_NODES_MAX 1000000 /* of all documents of one text, aliases counted as often as used */
+#define YAML_NODES_MAX 1000000 /* of all documents of one text, aliases counted as often as used \
+                                */
 #define YAML_DEPTH_MAX 64
 
-/* What a plain scalar means: a new reference to null, a boolean, a number, or a string. NULL if it is
- * a number that JSON cannot hold; *ret_why then says why. */
+/* What a plain scalar means: a new reference to null, a boolean, a number, or a string. NULL if it
+ * is a number that JSON cannot hold; *ret_why then says why. */
 json_t *yaml_plain_scalar(struct str text, const char **ret_why);
 
-/* Calls fn with each document in turn (borrowed), in their order; an empty one is left out. Stops at
- * the first error, its own or fn's. `label` is what the text is called in errors: "config.yaml". */
+/* Calls fn with each document in turn (borrowed), in their order; an empty one is left out. Stops
+ * at the first error, its own or fn's. `label` is what the text is called in errors: "config.yaml".
+ */
 typedef enum errc yaml_document_fn(void *arg, json_t *document, struct err *err);
 enum errc yaml_read(struct str text, const char *label, yaml_document_fn *fn, void *arg,
                     struct err *err) NODISCARD;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Invariants:
  * (1) An anchor is known only when its node is complete, so no node can contain itself.
- * (2) A node's weight is the number of nodes it stands for when all aliases are written out. The sum
- *     of all weights is bounded, so that an alias costs as much as what it repeats.
- * (3) Aliased values are shared, never changed. */
+ * (2) A node's weight is the number of nodes it stands for when all aliases are written out. The
+ * sum of all weights is bounded, so that an alias costs as much as what it repeats. (3) Aliased
+ * values are shared, never changed. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,7 +21,7 @@ struct anchor {
 
 struct reader {
     yaml_parser_t parser;
-    yaml_event_t event;  /* the one at hand */
+    yaml_event_t event; /* the one at hand */
     bool has_event;
     const char *label;
     struct anchor *anchors; /* of this document, the newest first */

@@ -89,9 +89,9 @@ json_t *yaml_plain_scalar(struct str s, const char **ret_why)
     static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
     static const char *const trues[] = {"true", "True", "TRUE", NULL};
     static const char *const falses[] = {"false", "False", "FALSE", NULL};
-    static const char *const specials[] = {
-        ".inf",  ".Inf",  ".INF",  "+.inf", "+.Inf", "+.INF", "-.inf",
-        "-.Inf", "-.INF", ".nan",  ".NaN",  ".NAN",  NULL};
+    static const char *const specials[] = {".inf",  ".Inf",  ".INF",  "+.inf", "+.Inf",
+                                           "+.INF", "-.inf", "-.Inf", "-.INF", ".nan",
+                                           ".NaN",  ".NAN",  NULL};
     if (one_of(s, nulls)) {
         return json_null();
     }

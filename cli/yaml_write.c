@@ -22,9 +22,9 @@ static bool emit(yaml_emitter_t *e, yaml_event_t *event, int made)
 static bool emit_scalar(yaml_emitter_t *e, struct str text, yaml_scalar_style_t style)
 {
     yaml_event_t event;
-    int made = yaml_scalar_event_initialize(
-        &event, NULL, NULL, (const unsigned char *)(text.n != 0 ? text.p : ""), (int)text.n, 1, 1,
-        style);
+    int made = yaml_scalar_event_initialize(&event, NULL, NULL,
+                                            (const unsigned char *)(text.n != 0 ? text.p : ""),
+                                            (int)text.n, 1, 1, style);
     return emit(e, &event, made);
 }
 
@@ -46,8 +46,8 @@ static bool looks_like_number(struct str s)
 /* The words of YAML 1.1 that are not strings there. */
 static bool is_word(struct str s)
 {
-    static const char *const words[] = {"y",    "n",    "yes", "no", "on",   "off", "true",
-                                        "false", "null", "~",  "=",  "<<", ".inf", ".nan"};
+    static const char *const words[] = {"y",     "n",    "yes", "no", "on", "off",  "true",
+                                        "false", "null", "~",   "=",  "<<", ".inf", ".nan"};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         if (s.n == strlen(words[i]) && strncasecmp(s.p, words[i], s.n) == 0) {
             return true;
@@ -148,12 +148,11 @@ enum errc yaml_write(const json_t *v, struct buf *out, struct err *err)
     yaml_emitter_set_output(&e, append, out);
     yaml_emitter_set_unicode(&e, 1);
     yaml_emitter_set_width(&e, -1);
-    bool ok =
-        emit(&e, &event, yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING)) &&
-        emit(&e, &event, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1)) &&
-        emit_value(&e, v) &&
-        emit(&e, &event, yaml_document_end_event_initialize(&event, 1)) &&
-        emit(&e, &event, yaml_stream_end_event_initialize(&event)) && yaml_emitter_flush(&e);
+    bool ok = emit(&e, &event, yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING)) &&
+              emit(&e, &event, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1)) &&
+              emit_value(&e, v) &&
+              emit(&e, &event, yaml_document_end_event_initialize(&event, 1)) &&
+              emit(&e, &event, yaml_stream_end_event_initialize(&event)) && yaml_emitter_flush(&e);
     yaml_emitter_delete(&e);
     return ok ? OK : err_set(err, ERR_INTERNAL, "the object cannot be written as YAML");
 }

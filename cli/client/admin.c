@@ -46,8 +46,8 @@ enum watch_code watch_compact(struct watch_client *c, uint64_t rv, uint64_t *ret
     rv_t floor;
     struct reply reply = reply_to(c, WIRE_COMPACT, false, &out);
     if (reply.err.code == OK) {
-        reply_read(&reply, wire_read_compact_response(&c->reply, reply.text, &removed, &floor,
-                                                      &reply.err));
+        reply_read(&reply,
+                   wire_read_compact_response(&c->reply, reply.text, &removed, &floor, &reply.err));
     }
     if (reply.err.code != OK) {
         return error_show(&reply.err, reply.from_server, error);

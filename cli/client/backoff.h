@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Backoff: how long to wait before the next attempt: at most 50 ms, 100 ms, 200 ms, … 2 s, each time
- * a random part of it, so that clients cut off together do not return together.
- * Pure but for the randomness. */
+/* Backoff: how long to wait before the next attempt: at most 50 ms, 100 ms, 200 ms, … 2 s, each
+ * time a random part of it, so that clients cut off together do not return together. Pure but for
+ * the randomness. */
 #ifndef WATCHD_CLIENT_BACKOFF_H
 #define WATCHD_CLIENT_BACKOFF_H
 

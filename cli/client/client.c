@@ -64,8 +64,7 @@ static bool status_may_be_local(grpc_status_code status)
 }
 
 void client_read_status(grpc_status_code status, grpc_slice message,
-                        const grpc_metadata_array *trailers, struct err *ret,
-                        bool *ret_from_server)
+                        const grpc_metadata_array *trailers, struct err *ret, bool *ret_from_server)
 {
     *ret_from_server = true;
     if (status == GRPC_STATUS_OK) {

@@ -35,18 +35,18 @@ TAILQ_HEAD(attempt_list, stream_attempt);
 struct watch_client {
     grpc_completion_queue *cq;
     struct link link;
-    char *target;            /* for gRPC */
-    char *address;           /* as it was given */
-    char *authorization;     /* "Bearer …", or NULL */
-    char *user_agent;        /* or NULL */
+    char *target;        /* for gRPC */
+    char *address;       /* as it was given */
+    char *authorization; /* "Bearer …", or NULL */
+    char *user_agent;    /* or NULL */
     int64_t timeout_ms;
-    mono_ms_t wake_at;       /* when client_tick has work; CLIENT_NEVER */
+    mono_ms_t wake_at; /* when client_tick has work; CLIENT_NEVER */
     struct unary_list waiting, flying;
     struct stream_list streams;
     struct attempt_list attempts; /* of all streams, abandoned ones included */
-    size_t writes;           /* started by watch_write_start, not answered */
-    size_t tags;             /* batches that have not come back */
-    struct arena reply;      /* what the last blocking call handed out */
+    size_t writes;                /* started by watch_write_start, not answered */
+    size_t tags;                  /* batches that have not come back */
+    struct arena reply;           /* what the last blocking call handed out */
     atomic_bool interrupted;
     bool closing;
 };

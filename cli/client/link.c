@@ -49,17 +49,17 @@ static grpc_channel *channel_new(const struct watch_client *c)
         const char *key;
         int value;
     } ints[] = {
-        {GRPC_ARG_KEEPALIVE_TIME_MS, 30000},
-        {GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20000},
-        {GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0},
-        {GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1},
-        {GRPC_ARG_ENABLE_RETRIES, 0},
-        {GRPC_ARG_ENABLE_HTTP_PROXY, 0},
-        {GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1},
-        {GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, CLIENT_REPLY_MAX},
-        /* What may come in ahead of the reader, per stream; gRPC would grow it to 4 MB. */
-        {GRPC_ARG_HTTP2_BDP_PROBE, 0},
-        {GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 512 << 10},
+        {GRPC_ARG_KEEPALIVE_TIME_MS,                 30000           },
+        {GRPC_ARG_KEEPALIVE_TIMEOUT_MS,              20000           },
+        {GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA,      0               },
+        {GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL,         1               },
+        {GRPC_ARG_ENABLE_RETRIES,                    0               },
+        {GRPC_ARG_ENABLE_HTTP_PROXY,                 0               },
+        {GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1               },
+        {GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,        CLIENT_REPLY_MAX},
+ /* What may come in ahead of the reader, per stream; gRPC would grow it to 4 MB. */
+        {GRPC_ARG_HTTP2_BDP_PROBE,                   0               },
+        {GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES,      512 << 10       },
     };
     for (size_t i = 0; i < sizeof(ints) / sizeof(ints[0]); i++) {
         args[n].type = GRPC_ARG_INTEGER;
@@ -132,9 +132,9 @@ static void try_probed(struct op *op, bool ok)
 static void try_probe(struct link_try *t)
 {
     grpc_slice method = grpc_slice_from_static_string(WIRE_HEALTH_CHECK);
-    t->probe = grpc_channel_create_call(t->channel, NULL, GRPC_PROPAGATE_DEFAULTS, t->client->cq,
-                                        method, NULL, client_deadline(client_now() + PROBE_MS),
-                                        NULL);
+    t->probe =
+        grpc_channel_create_call(t->channel, NULL, GRPC_PROPAGATE_DEFAULTS, t->client->cq, method,
+                                 NULL, client_deadline(client_now() + PROBE_MS), NULL);
     grpc_metadata_array_init(&t->trailers);
     t->message = grpc_empty_slice();
     grpc_op ops[2];

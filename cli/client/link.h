@@ -26,14 +26,14 @@ enum link_state { LINK_NONE, LINK_CONNECTING, LINK_READY };
 struct link {
     struct watch_client *client;
     enum link_state state;
-    grpc_channel *channel;   /* READY */
+    grpc_channel *channel;    /* READY */
     struct link_try *attempt; /* CONNECTING */
-    uint64_t number;         /* of the channel; tells an old one from its successor */
+    uint64_t number;          /* of the channel; tells an old one from its successor */
     struct backoff backoff;
-    mono_ms_t retry_at;      /* NONE: not before */
-    mono_ms_t give_up_at;    /* CONNECTING: this attempt has failed by then */
-    bool ever;               /* there was a connection once */
-    char trouble[200];       /* why the last attempt failed */
+    mono_ms_t retry_at;   /* NONE: not before */
+    mono_ms_t give_up_at; /* CONNECTING: this attempt has failed by then */
+    bool ever;            /* there was a connection once */
+    char trouble[200];    /* why the last attempt failed */
 };
 
 void link_init(struct link *l, struct watch_client *c);

@@ -21,7 +21,8 @@ enum watch_code watch_get(struct watch_client *c, const char *resource, const ch
                           const char *name, struct watch_object *ret, struct watch_error *error)
 {
     struct wire_get_request request = {
-        .key = {.resource = str_of(resource), .ns = str_of(ns), .name = str_of(name)}};
+        .key = {.resource = str_of(resource), .ns = str_of(ns), .name = str_of(name)}
+    };
     struct buf out;
     buf_init(&out, CLIENT_REPLY_MAX);
     wire_write_get_request(&request, &out);
@@ -40,13 +41,15 @@ enum watch_code watch_get(struct watch_client *c, const char *resource, const ch
 enum watch_code watch_list(struct watch_client *c, const struct watch_selection *v, uint32_t limit,
                            const char *next, struct watch_page *ret, struct watch_error *error)
 {
-    struct wire_list_request request = {.selection = {.resource = str_of(v->resource),
-                                                      .ns = str_of(v->ns),
-                                                      .all_namespaces = v->all_namespaces != 0,
-                                                      .name = str_of(v->name),
-                                                      .label_selector = str_of(v->label_selector)},
-                                        .limit = limit,
-                                        .continue_token = str_of(next)};
+    struct wire_list_request request = {
+        .selection = {.resource = str_of(v->resource),
+                      .ns = str_of(v->ns),
+                      .all_namespaces = v->all_namespaces != 0,
+                      .name = str_of(v->name),
+                      .label_selector = str_of(v->label_selector)},
+        .limit = limit,
+        .continue_token = str_of(next)
+    };
     struct buf out;
     buf_init(&out, CLIENT_REPLY_MAX);
     wire_write_list_request(&request, &out);
@@ -85,13 +88,14 @@ static enum errc write_request(const struct watch_write *w, struct buf *out, str
     random_bytes(id, sizeof(id));
     struct wire_write_request request = {
         .key = {.resource = str_of(w->resource), .ns = str_of(w->ns), .name = str_of(w->name)},
-        .json = {w->json, w->json != NULL ? w->json_len : 0},
+        .json = {w->json,                               w->json != NULL ? w->json_len : 0                                           },
         .mode = (int)w->mode,
         .scope = (int)w->scope,
-        .pre = {.rv = w->if_rv},
+        .pre = {.rv = w->if_rv                              },
         .dry_run = w->dry_run != 0,
-        .request_id = {id, sizeof(id)},
-        .return_object = w->want_object != 0};
+        .request_id = {id,                              sizeof(id)},
+        .return_object = w->want_object != 0
+    };
     struct str uid = str_of(w->if_uid);
     if (uid.n > UUID_LEN) {
         return err_field(err, ERR_INVALID, "if_uid", "a uid has at most %d characters", UUID_LEN);

@@ -268,7 +268,8 @@ static void stream_attempt(struct watch_stream *s, grpc_channel *channel, uint64
 void stream_tick(struct watch_client *c, mono_ms_t now)
 {
     struct watch_stream *s;
-    TAILQ_FOREACH(s, &c->streams, entry) {
+    TAILQ_FOREACH(s, &c->streams, entry)
+    {
         if (s->state == STREAM_OPENING && now >= s->late_at) {
             struct err err;
             err_set(&err, ERR_DEADLINE, "no answer in time");
@@ -295,7 +296,8 @@ void stream_tick(struct watch_client *c, mono_ms_t now)
 bool stream_wants_link(const struct watch_client *c)
 {
     const struct watch_stream *s;
-    TAILQ_FOREACH(s, &c->streams, entry) {
+    TAILQ_FOREACH(s, &c->streams, entry)
+    {
         if (s->state == STREAM_WAITING && s->retry_at <= client_now()) {
             return true;
         }
@@ -306,7 +308,8 @@ bool stream_wants_link(const struct watch_client *c)
 void stream_link_failed(struct watch_client *c, const struct err *err)
 {
     struct watch_stream *s;
-    TAILQ_FOREACH(s, &c->streams, entry) {
+    TAILQ_FOREACH(s, &c->streams, entry)
+    {
         if (s->state == STREAM_WAITING) {
             stream_note_lost(s, err, false);
         }
@@ -367,7 +370,7 @@ enum watch_code watch_open(struct watch_client *c, const struct watch_options *o
                            struct watch_stream **ret, struct watch_error *error)
 {
     static const enum wire_start starts[] = {
-        [WATCH_FROM_STATE] = WIRE_START_SNAPSHOT, [WATCH_FROM_SINCE] = WIRE_START_SINCE,
+        [WATCH_FROM_STATE] = WIRE_START_SNAPSHOT,  [WATCH_FROM_SINCE] = WIRE_START_SINCE,
         [WATCH_FROM_POSITION] = WIRE_START_RESUME, [WATCH_FROM_NOW] = WIRE_START_NOW,
         [WATCH_FROM_OLDEST] = WIRE_START_OLDEST,
     };

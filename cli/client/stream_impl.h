@@ -28,8 +28,8 @@ struct stream_attempt {
     uint64_t link_number;
     grpc_call *call;
     struct attempt_op finished, received;
-    int refs;                    /* batches not back, and one of the stream's */
-    bool receiving;              /* a batch for a message is out */
+    int refs;       /* batches not back, and one of the stream's */
+    bool receiving; /* a batch for a message is out */
     bool has_status;
     grpc_byte_buffer *message;
     grpc_metadata_array headers, trailers;
@@ -43,29 +43,29 @@ struct watch_stream {
     enum stream_state state;
     struct stream_attempt *attempt;
     struct backoff backoff;
-    mono_ms_t retry_at;   /* WAITING: not before */
-    mono_ms_t late_at;    /* OPENING: the attempt has failed by then */
-    mono_ms_t lost_at;    /* since when it does not run */
+    mono_ms_t retry_at; /* WAITING: not before */
+    mono_ms_t late_at;  /* OPENING: the attempt has failed by then */
+    mono_ms_t lost_at;  /* since when it does not run */
 
     struct arena request_memory; /* the texts of `request` */
     struct wire_subscribe_request request;
     struct buf position;
     bool has_position;
-    uint64_t after;       /* (2) */
-    rv_t rv;              /* of the last event or signal handed out; 0 within the state */
-    bool synced;          /* not, or no longer, within the state */
+    uint64_t after; /* (2) */
+    rv_t rv;        /* of the last event or signal handed out; 0 within the state */
+    bool synced;    /* not, or no longer, within the state */
 
-    struct arena memory;  /* the texts of `response` */
+    struct arena memory; /* the texts of `response` */
     bool has_response;
     struct wire_subscribe_response response;
-    size_t next;          /* event to hand out */
-    uint64_t skip;        /* events to leave out before that */
+    size_t next;   /* event to hand out */
+    uint64_t skip; /* events to leave out before that */
 
-    bool told_lost;       /* this outage */
-    bool lost;            /* to be told */
+    bool told_lost;           /* this outage */
+    bool lost;                /* to be told */
     struct watch_error error; /* of what is lost, or of the end */
     struct watch_object object, previous;
-    struct arena item;    /* the texts of the last item */
+    struct arena item; /* the texts of the last item */
 };
 
 /* Asks the connection for the next message. */

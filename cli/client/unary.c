@@ -16,11 +16,11 @@ struct unary {
     struct watch_client *client;
     struct unary_spec spec;
     struct buf request;
-    mono_ms_t give_up_at;  /* CLIENT_NEVER */
-    mono_ms_t retry_at;    /* WAITING: not before */
+    mono_ms_t give_up_at; /* CLIENT_NEVER */
+    mono_ms_t retry_at;   /* WAITING: not before */
     bool flying;
-    bool cancelled;        /* `done` is not wanted */
-    bool ambiguous;        /* an attempt may have been carried out */
+    bool cancelled; /* `done` is not wanted */
+    bool ambiguous; /* an attempt may have been carried out */
     bool last_from_server;
     struct backoff backoff; /* between refusals of a server that is there */
     struct err last;        /* why the last attempt failed */
@@ -177,8 +177,8 @@ static void unary_fly(struct unary *u, grpc_channel *channel, uint64_t number, m
                                        grpc_slice_from_static_string(u->spec.method), NULL,
                                        client_deadline(deadline), NULL);
     grpc_metadata metadata[1];
-    grpc_slice bytes = grpc_slice_from_copied_buffer(u->request.p != NULL ? u->request.p : "",
-                                                     u->request.n);
+    grpc_slice bytes =
+        grpc_slice_from_copied_buffer(u->request.p != NULL ? u->request.p : "", u->request.n);
     grpc_byte_buffer *message = grpc_raw_byte_buffer_create(&bytes, 1);
     grpc_slice_unref(bytes);
     grpc_metadata_array_init(&u->headers);
@@ -236,7 +236,8 @@ void unary_cancel_all(struct watch_client *c)
         unary_cancel(TAILQ_FIRST(&c->waiting));
     }
     struct unary *u;
-    TAILQ_FOREACH(u, &c->flying, entry) {
+    TAILQ_FOREACH(u, &c->flying, entry)
+    {
         unary_cancel(u);
     }
 }

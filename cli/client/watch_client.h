@@ -45,19 +45,19 @@ enum watch_code {
     WATCH_OUTCOME_UNKNOWN, /* the write may have been done or not */
     WATCH_INVALID,         /* see `field` */
     WATCH_TOO_LARGE,
-    WATCH_DEADLINE,        /* connected, but no answer in time */
+    WATCH_DEADLINE, /* connected, but no answer in time */
     WATCH_NOT_FOUND,
     WATCH_EXISTS,
     WATCH_DENIED,
     WATCH_TOO_SLOW,
     WATCH_LIMIT,
-    WATCH_CONFLICT,        /* expected version in `requested`, the object's in `head` */
-    WATCH_EXPIRED,         /* the history asked for is gone: see requested, oldest, head */
-    WATCH_FUTURE,          /* a version above the head */
-    WATCH_FOREIGN,         /* a position of another store, or of a time before a restore */
+    WATCH_CONFLICT, /* expected version in `requested`, the object's in `head` */
+    WATCH_EXPIRED,  /* the history asked for is gone: see requested, oldest, head */
+    WATCH_FUTURE,   /* a version above the head */
+    WATCH_FOREIGN,  /* a position of another store, or of a time before a restore */
     WATCH_UNIMPLEMENTED,
     WATCH_INTERNAL,
-    WATCH_UNAVAILABLE,     /* never connected; why, is in the message */
+    WATCH_UNAVAILABLE, /* never connected; why, is in the message */
     WATCH_DRAINING,
     WATCH_STORAGE_FULL,
     WATCH_DATA_LOSS,
@@ -66,14 +66,14 @@ enum watch_code {
 
 struct watch_error {
     enum watch_code code;
-    int from_server;      /* 1: the server said it; 0: it was found on this side */
-    const char *reason;   /* "EXPIRED"; static, never NULL */
-    char field[160];      /* path of the field at fault, or "" */
-    char message[360];    /* one sentence without a newline */
-    uint64_t requested;   /* versions, where the code has some; else 0 */
+    int from_server;    /* 1: the server said it; 0: it was found on this side */
+    const char *reason; /* "EXPIRED"; static, never NULL */
+    char field[160];    /* path of the field at fault, or "" */
+    char message[360];  /* one sentence without a newline */
+    uint64_t requested; /* versions, where the code has some; else 0 */
     uint64_t oldest;
     uint64_t head;
-    int64_t retry_ms;     /* when the server wants to be asked again; 0: no advice */
+    int64_t retry_ms; /* when the server wants to be asked again; 0: no advice */
 };
 
 /* ---- Clients ------------------------------------------------------------------------------- */
@@ -138,8 +138,8 @@ struct watch_object {
 
 /* Which objects a list or a watch is about. NULL and "" are the same. */
 struct watch_selection {
-    const char *resource;       /* plural noun, "all" for every one; "": "objects" */
-    const char *ns;             /* "": "default", unless all_namespaces */
+    const char *resource; /* plural noun, "all" for every one; "": "objects" */
+    const char *ns;       /* "": "default", unless all_namespaces */
     int all_namespaces;
     const char *name;           /* "": any */
     const char *label_selector; /* "app=web,tier in (a,b)"; "": any */
@@ -165,11 +165,9 @@ struct watch_page {
 /* One page of a list, in key order. limit 0: the server's choice. next: NULL or "" for the first
  * page, else the page's before (may still be borrowed from it). Errors: WATCH_EXPIRED when the
  * version of the first page is gone. */
-WATCH_API WATCH_RESULT enum watch_code watch_list(struct watch_client *client,
-                                                  const struct watch_selection *selection,
-                                                  uint32_t limit, const char *next,
-                                                  struct watch_page *ret,
-                                                  struct watch_error *error);
+WATCH_API WATCH_RESULT enum watch_code
+watch_list(struct watch_client *client, const struct watch_selection *selection, uint32_t limit,
+           const char *next, struct watch_page *ret, struct watch_error *error);
 
 enum watch_verb { WATCH_PUT, WATCH_PATCH, WATCH_DELETE };
 enum watch_put_mode { WATCH_PUT_ANY, WATCH_PUT_CREATE, WATCH_PUT_UPDATE };
@@ -218,14 +216,14 @@ WATCH_API WATCH_RESULT enum watch_code watch_write(struct watch_client *client,
                                                    struct watch_written *ret,
                                                    struct watch_error *error);
 
-/* Called once per watch_write_start: exactly one of `written` and `error` is NULL. Both are borrowed
- * for the time of the call. It may start further writes. */
+/* Called once per watch_write_start: exactly one of `written` and `error` is NULL. Both are
+ * borrowed for the time of the call. It may start further writes. */
 typedef void watch_write_fn(void *arg, const struct watch_written *written,
                             const struct watch_error *error);
 
-/* Starts a write without waiting; fn is called when it is answered. It is repeated for as long as it
- * takes, also while the server is away or its disk is full, unless give_up_ms (> 0) has passed. An
- * attempt takes at most the client's timeout. Writes that are under way at the same time may be
+/* Starts a write without waiting; fn is called when it is answered. It is repeated for as long as
+ * it takes, also while the server is away or its disk is full, unless give_up_ms (> 0) has passed.
+ * An attempt takes at most the client's timeout. Writes that are under way at the same time may be
  * done in any order. */
 WATCH_API void watch_write_start(struct watch_client *client, const struct watch_write *write,
                                  int64_t give_up_ms, watch_write_fn *fn, void *arg);
@@ -248,8 +246,8 @@ enum watch_from {
 struct watch_position {
     const void *token; /* opaque bytes; NULL before the first answer */
     size_t token_len;
-    uint64_t after;    /* events handed out since the token; they are not repeated */
-    uint64_t rv;       /* version of the same place, for people; 0 within the first state */
+    uint64_t after; /* events handed out since the token; they are not repeated */
+    uint64_t rv;    /* version of the same place, for people; 0 within the first state */
 };
 
 struct watch_options {
@@ -334,9 +332,8 @@ struct watch_status {
     const char *sqlite_version, *grpc_version;
     const char *read_only_reason; /* "" while writes are taken */
 };
-WATCH_API WATCH_RESULT enum watch_code watch_status(struct watch_client *client,
-                                                    struct watch_status *ret,
-                                                    struct watch_error *error);
+WATCH_API WATCH_RESULT enum watch_code
+watch_status(struct watch_client *client, struct watch_status *ret, struct watch_error *error);
 
 /* Removes events up to rv (0: the head), but never the newest one. */
 WATCH_API WATCH_RESULT enum watch_code watch_compact(struct watch_client *client, uint64_t rv,
@@ -344,9 +341,8 @@ WATCH_API WATCH_RESULT enum watch_code watch_compact(struct watch_client *client
                                                      struct watch_error *error);
 
 /* The server's metrics in the Prometheus text format. */
-WATCH_API WATCH_RESULT enum watch_code watch_metrics(struct watch_client *client,
-                                                     const char **ret_text,
-                                                     struct watch_error *error);
+WATCH_API WATCH_RESULT enum watch_code
+watch_metrics(struct watch_client *client, const char **ret_text, struct watch_error *error);
 
 enum watch_phase { WATCH_PHASE_UNKNOWN, WATCH_PHASE_STATE, WATCH_PHASE_REPLAY, WATCH_PHASE_LIVE };
 struct watch_subscription {
@@ -361,18 +357,17 @@ struct watch_subscription {
     uint64_t events_sent;
 };
 /* The open watches of one client id, or of all (NULL or ""). */
-WATCH_API WATCH_RESULT enum watch_code
-watch_subscriptions(struct watch_client *client, const char *client_id,
-                    const struct watch_subscription **ret, size_t *ret_n,
-                    struct watch_error *error);
+WATCH_API WATCH_RESULT enum watch_code watch_subscriptions(struct watch_client *client,
+                                                           const char *client_id,
+                                                           const struct watch_subscription **ret,
+                                                           size_t *ret_n,
+                                                           struct watch_error *error);
 
 /* Ends the watches of a client id, or the one with this subscription id; give exactly one of both.
  * When it returns nothing is sent on them any more. */
-WATCH_API WATCH_RESULT enum watch_code watch_unsubscribe(struct watch_client *client,
-                                                         const char *client_id,
-                                                         const char *subscription_id,
-                                                         uint32_t *ret_ended,
-                                                         struct watch_error *error);
+WATCH_API WATCH_RESULT enum watch_code
+watch_unsubscribe(struct watch_client *client, const char *client_id, const char *subscription_id,
+                  uint32_t *ret_ended, struct watch_error *error);
 
 /* Asks for a bookmark on a running stream, now; it comes as an item of that stream. */
 WATCH_API WATCH_RESULT enum watch_code watch_request_bookmark(struct watch_client *client,
