@@ -206,6 +206,6 @@ bool conn_cut_wal(struct conn *c)
     if (wal->pMethods->xFileSize(wal, &size) != SQLITE_OK) {
         return false;
     }
-    return size <= keep || (wal->pMethods->xTruncate(wal, keep) == SQLITE_OK &&
-                            wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL) == SQLITE_OK);
+    return (size <= keep || wal->pMethods->xTruncate(wal, keep) == SQLITE_OK) &&
+           wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL) == SQLITE_OK;
 }

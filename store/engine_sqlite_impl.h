@@ -84,7 +84,7 @@ int conn_run(struct conn *c, enum conn_statement id);
  * writer only. */
 int conn_checkpoint(struct conn *c);
 /* Makes certain that a transaction whose COMMIT failed cannot come back: cuts the write-ahead log
- * behind the last committed frame, and syncs it. Of the writer, between transactions. */
+ * behind the last committed frame; and syncs it. Of the writer, between transactions. */
 bool conn_cut_wal(struct conn *c);
 
 /* The error of the last call: ERR_STORAGE_FULL, ERR_DATA_LOSS or ERR_UNAVAILABLE.
@@ -154,8 +154,11 @@ static inline struct engine_sqlite *engine_sqlite_of(struct engine *e)
 }
 
 /* engine_sqlite_open.c: opens the writer's connection, reads what is there. *ret_head is the last
- * version in the file. */
-enum errc engine_sqlite_attach(struct engine_sqlite *s, rv_t *ret_head, struct err *err) NODISCARD;
+ * version in the file. Versions above `told` may be in the log only because a failed sync left them
+ * there, and a later sync may pass without having written them; so with such versions it succeeds
+ * only once all of the log has been written into the database. */
+enum errc engine_sqlite_attach(struct engine_sqlite *s, rv_t told, rv_t *ret_head,
+                               struct err *err) NODISCARD;
 void engine_sqlite_close(struct engine *e);
 
 /* engine_sqlite.c */

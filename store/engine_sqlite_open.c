@@ -40,12 +40,13 @@ static enum errc file_make(const char *path, struct err *err)
 }
 
 /* Everything in the log goes into the file, and the log shrinks to nothing. Readers that are in our
- * way, or a full disk, only put it off; but what is behind the last commit must go. */
-static enum errc settle_wal(struct conn *c, struct err *err)
+ * way, or a full disk, may only put that off; what is behind the last commit must go at once. */
+static enum errc settle_wal(struct conn *c, bool may_put_off, struct err *err)
 {
     int rc = conn_checkpoint(c);
     int primary = rc & 0xff;
-    if (rc != SQLITE_OK && primary != SQLITE_BUSY && primary != SQLITE_FULL) {
+    bool put_off = may_put_off && (primary == SQLITE_BUSY || primary == SQLITE_FULL);
+    if (rc != SQLITE_OK && !put_off) {
         return conn_fail(c->db, rc, "checkpoint", err);
     }
     if (!conn_cut_wal(c)) {
@@ -79,7 +80,7 @@ static enum errc same_file(const struct engine_sqlite *s, const struct engine_id
     return OK;
 }
 
-static enum errc attach_tables(struct engine_sqlite *s, rv_t *ret_head, struct err *err)
+static enum errc attach_tables(struct engine_sqlite *s, rv_t told, rv_t *ret_head, struct err *err)
 {
     enum errc code = schema_prepare(s->w.db, err);
     struct schema_facts facts = {.clean = false};
@@ -109,7 +110,7 @@ static enum errc attach_tables(struct engine_sqlite *s, rv_t *ret_head, struct e
         code = last_row(&s->w, &row, err);
     }
     if (code == OK) {
-        code = settle_wal(&s->w, err);
+        code = settle_wal(&s->w, *ret_head <= told, err);
     }
     if (code == OK) {
         s->next_row = row >= s->next_row ? row + 1 : s->next_row;
@@ -118,11 +119,11 @@ static enum errc attach_tables(struct engine_sqlite *s, rv_t *ret_head, struct e
     return code;
 }
 
-enum errc engine_sqlite_attach(struct engine_sqlite *s, rv_t *ret_head, struct err *err)
+enum errc engine_sqlite_attach(struct engine_sqlite *s, rv_t told, rv_t *ret_head, struct err *err)
 {
     enum errc code = conn_open(&s->w, CONN_WRITER, s->path, s->vfs, s->no_sync, err);
     if (code == OK) {
-        code = attach_tables(s, ret_head, err);
+        code = attach_tables(s, told, ret_head, err);
     }
     if (code != OK) {
         conn_close(&s->w);
@@ -170,7 +171,8 @@ enum errc engine_sqlite_open(const struct engine_sqlite_options *opt, struct eng
         code = schema_recognise(s->path, err);
     }
     if (code == OK) {
-        code = engine_sqlite_attach(s, &s->base.head, err);
+        /* Nobody was told of anything yet, and a full disk must not keep us from serving. */
+        code = engine_sqlite_attach(s, UINT64_MAX, &s->base.head, err);
     }
     /* From here on a stop that does not pass through engine_sqlite_close is an unclean one. */
     if (code == OK && !s->unclean) {

@@ -82,7 +82,7 @@ enum errc engine_sqlite_recover(struct engine *e, struct err *err)
     s->suspect = true;
     conn_close(&s->w);
     rv_t head = 0;
-    enum errc code = engine_sqlite_attach(s, &head, err);
+    enum errc code = engine_sqlite_attach(s, e->head, &head, err);
     if (code == OK && head < e->head) {
         code = err_set(err, ERR_DATA_LOSS,
                        "%s ends at version %" PRIu64 " and %" PRIu64 " was there before: "

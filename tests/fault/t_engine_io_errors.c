@@ -165,6 +165,9 @@ static void after_write(struct play *p, enum errc code, size_t n, const struct e
           "%s: %s\n", err_info(code)->name, err->msg);
     check_losses(p, head, code == ERR_OUTCOME_UNKNOWN ? head + n : head);
     if (code != ERR_STORAGE_FULL) {
+        size_t tells = p->rig.tells;
+        check(p, rig_commit(&p->rig, &own) == ERR_UNAVAILABLE && p->rig.tells == tells,
+              "a commit passed before recover\n");
         code = e->ops->recover(e, &own);
         check(p, code == OK || code == ERR_UNAVAILABLE, "%s: %s\n", err_info(code)->name, own.msg);
         if (code != OK) {
