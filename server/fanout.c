@@ -58,11 +58,15 @@ void fanout_note_stalled(struct fanout *f)
                           memory_order_relaxed);
 }
 
+/* On the writer or the reader. A thread without streams is let sleep: a stream is counted before
+ * its watcher is opened, and that takes in what was committed until then. */
 static void turn_wanted(void *arg)
 {
     struct fanout *f = arg;
     atomic_store(&f->turn_due, true);
-    loop_wake(&f->loop);
+    if (atomic_load(&f->streams) > 0) {
+        loop_wake(&f->loop);
+    }
 }
 
 struct fanout *fanout_new(struct server *srv)
@@ -224,7 +228,7 @@ static void *run(void *arg)
     struct fanout *f = arg;
     pthread_setname_np(pthread_self(), "fanout");
     mono_ms_t deadline = LOOP_FOREVER;
-    while (!f->stopping || f->streams > 0) {
+    while (!f->stopping || atomic_load(&f->streams) > 0) {
         while (loop_next(&f->loop, deadline)) { /* (1) */
             deadline = LOOP_NO_WAIT;
         }
@@ -240,7 +244,7 @@ static void *run(void *arg)
         if (!more && TAILQ_EMPTY(&f->ready)) {
             end_pass(f);
         }
-        if (f->draining && !f->drained && f->streams == 0) {
+        if (f->draining && !f->drained && atomic_load(&f->streams) == 0) {
             f->drained = true;
             loop_post(rpc_loop(f->srv->rpc), &f->drained_task);
         }

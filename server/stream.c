@@ -194,7 +194,7 @@ static void unref(struct stream *s)
     free(s->client_id);
     free(s->end);
     free(s);
-    f->streams--;
+    atomic_fetch_sub(&f->streams, 1);
     fanout_unexpect(f);
     atomic_fetch_sub(&f->srv->watches, 1);
     atomic_fetch_add(&f->srv->streams_freed, 1);
@@ -392,7 +392,7 @@ static void open_stream(struct task *t)
     struct stream *s = CONTAINER(t, struct stream, task);
     struct fanout *f = s->owner;
     mono_ms_t now = loop_now();
-    f->streams++;
+    atomic_fetch_add(&f->streams, 1);
     struct err err = {0};
     enum errc e = open_watcher(s, &err);
     uint64_t duration = s->ask->duration_ms;
