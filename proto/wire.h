@@ -79,12 +79,12 @@ struct wire_list_response {
 /* Put, Patch and Delete share one shape; what a request cannot carry stays zero. */
 struct wire_write_request {
     struct key key;
-    struct str json;         /* Put: document, Patch: patch */
-    int mode;                /* enum wire_put_mode; unknown numbers are refused by wire_read */
-    int scope;               /* enum wire_put_scope */
+    struct str json; /* Put: document, Patch: patch */
+    int mode;        /* enum wire_put_mode; unknown numbers are refused by wire_read */
+    int scope;       /* enum wire_put_scope */
     struct precondition pre;
     bool dry_run;
-    struct str request_id;   /* empty or REQUEST_ID_LEN bytes */
+    struct str request_id; /* empty or REQUEST_ID_LEN bytes */
     bool return_object;
 };
 struct wire_write_response {
@@ -140,8 +140,8 @@ struct wire_subscribe_request {
     struct selection *selections;
     size_t n_selections;
     enum wire_start start;
-    rv_t since;                /* START_SINCE */
-    struct str resume;         /* START_RESUME */
+    rv_t since;        /* START_SINCE */
+    struct str resume; /* START_RESUME */
     bool send_previous;
     uint32_t bookmark_interval_ms;
     uint64_t duration_ms;
@@ -167,8 +167,7 @@ void wire_append_bookmark(rv_t rv, struct buf *out);
  * if they do not, the process ends. FORM_LEFT needs a prev_rv. */
 size_t wire_event_size(const struct event *ev, enum event_form form, bool previous);
 /* Writes exactly that many bytes and returns the place behind them. */
-uint8_t *wire_event_write(const struct event *ev, enum event_form form, bool previous,
-                          uint8_t *at);
+uint8_t *wire_event_write(const struct event *ev, enum event_form form, bool previous, uint8_t *at);
 
 /* A SubscribeResponse, decoded. */
 enum wire_signal {
@@ -198,7 +197,7 @@ struct wire_subscribe_response {
     struct str position;
     enum wire_signal signal;
     struct wire_started started;
-    rv_t rv;                   /* SYNCED, BOOKMARK */
+    rv_t rv; /* SYNCED, BOOKMARK */
     struct wire_event *events;
     size_t n_events;
 };
@@ -207,14 +206,14 @@ enum errc wire_read_subscribe_response(struct arena *a, struct str in,
                                        struct err *err) NODISCARD;
 
 struct wire_unsubscribe_request {
-    struct str client_id;       /* exactly one of the two, as wire_read sees to */
+    struct str client_id; /* exactly one of the two, as wire_read sees to */
     struct str subscription_id;
 };
 struct wire_subscription {
     struct str subscription_id, client_id, peer;
     struct selection *selections;
     size_t n_selections;
-    int state;                  /* SubscriptionState: 1 snapshot, 2 replay, 3 live */
+    int state; /* SubscriptionState: 1 snapshot, 2 replay, 3 live */
     rv_t rv;
     uint64_t age_ms, stalled_ms, events_sent;
 };

@@ -94,9 +94,8 @@ static enum errc apply_patch(const struct write *w, const struct object *cur,
     return finish_tree(&w->key, doc, cur, env, ret_result, ret_next, err);
 }
 
-enum errc apply_write(const struct write *w, const struct object *cur,
-                      const struct apply_env *env, enum write_result *ret_result,
-                      struct object **ret_next, struct err *err)
+enum errc apply_write(const struct write *w, const struct object *cur, const struct apply_env *env,
+                      enum write_result *ret_result, struct object **ret_next, struct err *err)
 {
     *ret_next = NULL;
     bool put = w->verb == WRITE_PUT || w->verb == WRITE_SPEC;

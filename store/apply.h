@@ -8,15 +8,15 @@
 /* What the outside gives to a write. */
 struct apply_env {
     wall_ms_t now;
-    char uid[UUID_LEN + 1];  /* for an object that is created */
-    size_t object_bytes;     /* limit of one document */
+    char uid[UUID_LEN + 1]; /* for an object that is created */
+    size_t object_bytes;    /* limit of one document */
 };
 
 /* Judges w against cur (NULL: there is no object). *ret_result says what it comes to;
  * *ret_next is the new state as a new reference: NULL for WRITE_UNCHANGED and WRITE_DELETED.
  * Errors: ERR_NOT_FOUND, ERR_EXISTS, ERR_CONFLICT, ERR_INVALID, ERR_TOO_LARGE. */
-enum errc apply_write(const struct write *w, const struct object *cur,
-                      const struct apply_env *env, enum write_result *ret_result,
-                      struct object **ret_next, struct err *err) NODISCARD;
+enum errc apply_write(const struct write *w, const struct object *cur, const struct apply_env *env,
+                      enum write_result *ret_result, struct object **ret_next,
+                      struct err *err) NODISCARD;
 
 #endif

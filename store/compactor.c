@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compaction: removes the oldest events, a slice between two batches, when the history is over its
- * limits or somebody asked. A snapshot under way holds the floor at its version, but not longer than
- * PIN_MS and not beyond the limit of bytes. The newest event always stays. */
+ * limits or somebody asked. A snapshot under way holds the floor at its version, but not longer
+ * than PIN_MS and not beyond the limit of bytes. The newest event always stays. */
 #include <stdlib.h>
 
 #include "store/base/metric.h"
@@ -66,9 +66,9 @@ static rv_t age_wants(struct store *s)
     return upto;
 }
 
-/* How many events the limits of number and bytes want removed; with 1/64 of the limit more, so that a
- * full history does not cost a transaction for every one committed. Pins do not
- * hold against the limit of bytes. */
+/* How many events the limits of number and bytes want removed; with 1/64 of the limit more, so that
+ * a full history does not cost a transaction for every one committed. Pins do not hold against the
+ * limit of bytes. */
 static size_t limits_want(struct store *s, bool *ret_pins_hold)
 {
     const struct store_options *o = &s->opt;

@@ -21,10 +21,10 @@ typedef int64_t row_t;
 /* One change to commit. The caller fills the event except rv (and time), the row of an object
  * that exists, and the object's hashes; all borrowed until commit returns. */
 struct change {
-    struct event event;      /* rv and time: out */
-    row_t row;               /* in for an update or deletion (0: of an object that the same batch
-                                creates, found by its key), out for a creation */
-    uint64_t hash;           /* of the object in event.body */
+    struct event event; /* rv and time: out */
+    row_t row;          /* in for an update or deletion (0: of an object that the same batch
+                           creates, found by its key), out for a creation */
+    uint64_t hash;      /* of the object in event.body */
     uint64_t spec_hash;
 };
 
@@ -40,16 +40,16 @@ struct engine_sink {
 
 struct engine_identity {
     char store_id[UUID_LEN + 1];
-    uint32_t epoch;          /* 1 for a new file; every restore adds one */
-    uint64_t epoch_random;   /* tells two restores of one backup apart */
-    rv_t epoch_base;         /* versions of this epoch are > base */
-    rv_t prior_head;         /* last version of the epoch before; versions in (prior_head, base] are
-                                of a lost history. 0 in the first epoch. */
+    uint32_t epoch;        /* 1 for a new file; every restore adds one */
+    uint64_t epoch_random; /* tells two restores of one backup apart */
+    rv_t epoch_base;       /* versions of this epoch are > base */
+    rv_t prior_head;       /* last version of the epoch before; versions in (prior_head, base] are
+                              of a lost history. 0 in the first epoch. */
 };
 
 struct engine_usage {
-    int64_t file_bytes;      /* of the database and its side files */
-    int64_t free_bytes;      /* in the file, to be reused */
+    int64_t file_bytes; /* of the database and its side files */
+    int64_t free_bytes; /* in the file, to be reused */
     int64_t wal_bytes;
 };
 
@@ -113,8 +113,7 @@ struct engine_ops {
     void (*view_end)(struct engine_reader *r);
 
     /* Must, within a view. The object in a row. *ret is a new reference. ERR_NOT_FOUND if gone. */
-    enum errc (*read_row)(struct engine_reader *r, row_t row, struct object **ret,
-                          struct err *err);
+    enum errc (*read_row)(struct engine_reader *r, row_t row, struct object **ret, struct err *err);
     /* Must, within a view. The event of a version; borrowed until the next read or the view's end.
      * Errors: ERR_NOT_FOUND, ERR_DATA_LOSS. */
     enum errc (*read_event)(struct engine_reader *r, rv_t rv, struct event *ret, struct err *err);
@@ -122,8 +121,7 @@ struct engine_ops {
      * returns false. The event is borrowed for the call. A gap inside an epoch, or a bad
      * checksum, is ERR_DATA_LOSS. ERR_EXPIRED when after < the view's floor. */
     enum errc (*history)(struct engine_reader *r, rv_t after, rv_t upto,
-                         bool (*fn)(void *arg, const struct event *ev), void *arg,
-                         struct err *err);
+                         bool (*fn)(void *arg, const struct event *ev), void *arg, struct err *err);
     /* Must, within a view: all of events but ev->body and ev->delta, which are empty, for the
      * start-up; otherwise as history. bytes is about their size on disk: the lengths of key,
      * labels, delta and body and ENGINE_EVENT_OVERHEAD. */
@@ -146,11 +144,11 @@ struct engine_ops {
 struct engine {
     const struct engine_ops *ops;
     struct engine_identity identity;
-    struct engine_sink sink;    /* set by the store before the first commit */
-    rv_t head;                  /* the last version told; moved on the writer only */
-    rv_t floor;                 /* the oldest that can be resumed from: the newest version removed,
-                                   or the epoch's base; moved on the writer only */
-    int64_t run_seconds;        /* at open: the store's own clock */
+    struct engine_sink sink; /* set by the store before the first commit */
+    rv_t head;               /* the last version told; moved on the writer only */
+    rv_t floor;              /* the oldest that can be resumed from: the newest version removed,
+                                or the epoch's base; moved on the writer only */
+    int64_t run_seconds;     /* at open: the store's own clock */
 };
 
 #endif

@@ -33,7 +33,9 @@ static struct str interned_str(const struct interned *t)
 
 struct key index_key(const struct index_entry *e)
 {
-    return (struct key){interned_str(e->resource), interned_str(e->ns), {e->name, e->name_len}};
+    return (struct key){
+        interned_str(e->resource), interned_str(e->ns), {e->name, e->name_len}
+    };
 }
 
 struct str index_labels(const struct index_entry *e)

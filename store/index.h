@@ -17,10 +17,10 @@ struct index_entry {
     RB_ENTRY(index_entry) link;
     struct interned *resource, *ns, *labels;
     row_t row;
-    rv_t rv;              /* of the object; 0: deleted */
+    rv_t rv; /* of the object; 0: deleted */
     uint64_t generation;
-    uint32_t n_kept;      /* versions of events kept, ascending */
-    uint32_t cap_kept;    /* 0: `one` is used */
+    uint32_t n_kept;   /* versions of events kept, ascending */
+    uint32_t cap_kept; /* 0: `one` is used */
     union {
         rv_t one;
         rv_t *many;
@@ -49,10 +49,10 @@ struct str index_labels(const struct index_entry *e);
 /* The first kept version > rv; 0: there is none. */
 rv_t index_kept_after(const struct index_entry *e, rv_t rv);
 
-void index_load(struct index *x, const struct engine_object *o);   /* at start-up */
-void index_keep(struct index *x, const struct key *k, rv_t rv);    /* an event of the past */
-void index_commit(struct index *x, const struct change *c);        /* an event of now */
-void index_forget(struct index *x, struct index_entry *e, rv_t rv);/* its event is compacted */
+void index_load(struct index *x, const struct engine_object *o);    /* at start-up */
+void index_keep(struct index *x, const struct key *k, rv_t rv);     /* an event of the past */
+void index_commit(struct index *x, const struct change *c);         /* an event of now */
+void index_forget(struct index *x, struct index_entry *e, rv_t rv); /* its event is compacted */
 
 size_t index_objects(const struct index *x);
 /* Distinct resources; and is this one among them? */

@@ -58,8 +58,8 @@ enum errc load_objects(struct store *s, struct requests *requests, struct err *e
             rv_t floor = s->engine->floor;
             rv_t from = head > REQUESTS_MAX ? head - REQUESTS_MAX : 0;
             struct recent recent = {requests, clock_wall(s->clock), clock_mono(s->clock)};
-            rc = ops->history_keys(r, from > floor ? from : floor, head, load_request, &recent,
-                                   err);
+            rc =
+                ops->history_keys(r, from > floor ? from : floor, head, load_request, &recent, err);
         }
         ops->view_end(r);
     }
@@ -70,8 +70,8 @@ enum errc load_objects(struct store *s, struct requests *requests, struct err *e
 struct history_job {
     struct read_job job;
     struct store *store;
-    rv_t at, upto;        /* events in (at, upto] are still to come */
-    size_t left;          /* of this step */
+    rv_t at, upto; /* events in (at, upto] are still to come */
+    size_t left;   /* of this step */
     uint64_t events, bytes;
 };
 

@@ -19,15 +19,15 @@ struct special {
 };
 
 struct record {
-    struct event ev;        /* texts behind the records of the segment */
-    size_t plain_at[2];     /* in segment.plain[with previous] */
+    struct event ev;    /* texts behind the records of the segment */
+    size_t plain_at[2]; /* in segment.plain[with previous] */
     struct special *specials;
 };
 
 struct segment {
     _Atomic int refs;
-    size_t bytes;           /* of this allocation */
-    struct blob *plain[2];  /* all events in their plain form, without and with previous */
+    size_t bytes;          /* of this allocation */
+    struct blob *plain[2]; /* all events in their plain form, without and with previous */
     size_t n;
     struct record records[];
 };

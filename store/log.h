@@ -19,8 +19,8 @@ void log_free(struct log *l); /* NULL is fine. */
 /* Copies the events; they ascend. */
 void log_append(struct log *l, const struct event *const *events, size_t n);
 
-/* The segment with the first event > after, as a new reference. NULL if there is none, or if the log
- * does not reach back to `after`; log_reaches tells which. */
+/* The segment with the first event > after, as a new reference. NULL if there is none, or if the
+ * log does not reach back to `after`; log_reaches tells which. */
 struct segment *log_find(struct log *l, rv_t after);
 /* Does the log hold every event > after? */
 bool log_reaches(struct log *l, rv_t after);

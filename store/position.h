@@ -10,10 +10,10 @@ struct position {
     char store_id[UUID_LEN + 1];
     uint32_t epoch;
     uint64_t epoch_random;
-    rv_t rv;             /* everything at or below it was sent; within a snapshot: its version S */
-    bool in_snapshot;    /* the state up to and including `last` was sent */
-    struct key last;     /* borrowed; all empty: before the first */
-    uint64_t selection;  /* selections_hash; only within a snapshot */
+    rv_t rv;            /* everything at or below it was sent; within a snapshot: its version S */
+    bool in_snapshot;   /* the state up to and including `last` was sent */
+    struct key last;    /* borrowed; all empty: before the first */
+    uint64_t selection; /* selections_hash; only within a snapshot */
 };
 
 /* Without a key; with one add its texts. */

@@ -15,7 +15,7 @@ struct reader {
     struct store *store;
     struct engine_reader *view;
     pthread_t thread;
-    pthread_mutex_t mu;      /* guards all below; taken alone */
+    pthread_mutex_t mu; /* guards all below; taken alone */
     pthread_cond_t wake;
     struct get_queue gets;
     struct job_queue jobs;
@@ -242,7 +242,8 @@ enum errc store_get(struct store *s, struct get *g, struct err *err)
     return OK;
 }
 
-/* ---- The thread ------------------------------------------------------------------------------- */
+/* ---- The thread -------------------------------------------------------------------------------
+ */
 
 static void refuse_all(struct get_queue *gets, struct job_queue *jobs)
 {

@@ -76,7 +76,8 @@ static bool step_over(struct chunk *c)
     return c->rows >= STEP_ROWS || (c->rows % 64 == 0 && clock_mono(&clock_system) >= c->until);
 }
 
-/* ---- History ------------------------------------------------------------------------------------ */
+/* ---- History ------------------------------------------------------------------------------------
+ */
 
 static bool take_event(void *arg, const struct event *ev)
 {
@@ -116,7 +117,8 @@ static enum errc history_step(struct chunk *c, struct engine_reader *r)
     return rc;
 }
 
-/* ---- Snapshots ------------------------------------------------------------------------------------ */
+/* ---- Snapshots
+ * ------------------------------------------------------------------------------------ */
 
 static bool take_object(void *arg, const struct object *o)
 {
@@ -176,7 +178,8 @@ static enum errc snapshot_step(struct chunk *c, struct engine_reader *r)
     return rc;
 }
 
-/* ---- The job ---------------------------------------------------------------------------------------- */
+/* ---- The job
+ * ---------------------------------------------------------------------------------------- */
 
 static void hand_over(struct chunk *c)
 {
@@ -201,8 +204,7 @@ static bool replay_step(struct read_job *job, struct engine_reader *r)
     struct chunk *c = (struct chunk *)job;
     struct watcher *w = c->watcher;
     bool snapshot = w->snapshot != NULL;
-    if (snapshot && w->cursor != 0 &&
-        atomic_load(&w->set->store->loaded) == LOAD_RUNNING) {
+    if (snapshot && w->cursor != 0 && atomic_load(&w->set->store->loaded) == LOAD_RUNNING) {
         return false; /* an older version needs the kept versions */
     }
     enum errc rc = snapshot ? snapshot_step(c, r) : history_step(c, r);

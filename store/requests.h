@@ -14,9 +14,9 @@ struct requests;
 
 struct answer {
     enum write_result result;
-    rv_t rv;              /* as in struct write */
+    rv_t rv; /* as in struct write */
     uint64_t generation;
-    uint64_t key_hash;    /* of the key: an id used again for another object is an error */
+    uint64_t key_hash; /* of the key: an id used again for another object is an error */
 };
 
 struct requests *requests_new(void);

@@ -130,7 +130,8 @@ enum errc store_compact(struct store *s, struct compaction *c, struct err *err)
     return writer_compact(s->writer, c, err);
 }
 
-/* ---- Publishing --------------------------------------------------------------------------------- */
+/* ---- Publishing ---------------------------------------------------------------------------------
+ */
 
 size_t store_event_bytes(const struct event *e)
 {
@@ -187,7 +188,8 @@ enum errc store_await(struct store *s, rv_t rv, struct err *err)
     return OK;
 }
 
-/* ---- Resuming and pins ----------------------------------------------------------------------------- */
+/* ---- Resuming and pins
+ * ----------------------------------------------------------------------------- */
 
 enum errc store_check_resume(struct store *s, rv_t rv, struct err *err)
 {

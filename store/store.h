@@ -3,9 +3,9 @@
  * log in memory. Everything asynchronous is a request which the caller embeds; it belongs to the
  * store from the call until `done`, which runs once on the thread named with it.
  *
- * One head: an atomic version, stored by the writer once its events are in the memory log. It is the
- * only version others may know; nothing above it is ever shown.
- * Threads: any, except where said. */
+ * One head: an atomic version, stored by the writer once its events are in the memory log. It is
+ * the only version others may know; nothing above it is ever shown. Threads: any, except where
+ * said. */
 #ifndef WATCHD_STORE_H
 #define WATCHD_STORE_H
 
@@ -20,21 +20,22 @@
 struct store;
 
 struct store_options {
-    struct engine *engine;       /* taken */
-    const struct codec *codec;   /* borrowed for life */
-    const struct clock *clock;   /* NULL: the machine's */
-    size_t log_bytes;            /* events kept in memory; 0: 64 MiB */
-    size_t queue_bytes;          /* writes waiting; 0: 64 MiB */
-    size_t object_bytes;         /* limit of one document; 0: OBJECT_MAX_BYTES */
-    int64_t history_events;      /* events kept; 0: 1,000,000; < 0: no limit */
-    int64_t history_bytes;       /* bytes kept; 0: 1 GiB; < 0: no limit */
-    int64_t history_age_s;       /* of running time; 0: no limit */
-    uint32_t resources_max;      /* distinct resources; 0: 1,024 */
+    struct engine *engine;     /* taken */
+    const struct codec *codec; /* borrowed for life */
+    const struct clock *clock; /* NULL: the machine's */
+    size_t log_bytes;          /* events kept in memory; 0: 64 MiB */
+    size_t queue_bytes;        /* writes waiting; 0: 64 MiB */
+    size_t object_bytes;       /* limit of one document; 0: OBJECT_MAX_BYTES */
+    int64_t history_events;    /* events kept; 0: 1,000,000; < 0: no limit */
+    int64_t history_bytes;     /* bytes kept; 0: 1 GiB; < 0: no limit */
+    int64_t history_age_s;     /* of running time; 0: no limit */
+    uint32_t resources_max;    /* distinct resources; 0: 1,024 */
 };
 
 /* Loads the index of objects, then starts the threads. *ret is new; the engine is taken even on
  * failure. Errors: ERR_DATA_LOSS, ERR_UNAVAILABLE. */
-enum errc store_open(const struct store_options *opt, struct store **ret, struct err *err) NODISCARD;
+enum errc store_open(const struct store_options *opt, struct store **ret,
+                     struct err *err) NODISCARD;
 /* Refuses new work, finishes what was submitted, stops the threads, closes the engine. All watch
  * sets are freed before. NULL is fine. */
 void store_close(struct store *s);
@@ -45,7 +46,7 @@ struct store_facts {
     uint64_t objects;
     uint64_t history_events, history_bytes;
     struct engine_usage usage;
-    char read_only_reason[160];  /* "" while writes are taken */
+    char read_only_reason[160]; /* "" while writes are taken */
 };
 void store_facts(struct store *s, struct store_facts *ret);
 rv_t store_head(const struct store *s);
@@ -56,9 +57,9 @@ void store_drain(struct store *s);
 /* ---- Writes ------------------------------------------------------------------------------- */
 
 enum write_verb {
-    WRITE_PUT,    /* draft: the whole object */
-    WRITE_SPEC,   /* json: the new spec of the object */
-    WRITE_PATCH,  /* json: a merge patch of the object */
+    WRITE_PUT,   /* draft: the whole object */
+    WRITE_SPEC,  /* json: the new spec of the object */
+    WRITE_PATCH, /* json: a merge patch of the object */
     WRITE_DELETE,
 };
 enum write_mode { WRITE_ANY, WRITE_CREATE, WRITE_UPDATE };
@@ -66,25 +67,25 @@ enum write_result { WRITE_CREATED = 1, WRITE_UPDATED, WRITE_UNCHANGED, WRITE_DEL
 
 struct write {
     /* In; all borrowed until done. */
-    struct key key;              /* checked by the caller */
+    struct key key; /* checked by the caller */
     enum write_verb verb;
-    enum write_mode mode;        /* PUT, SPEC */
+    enum write_mode mode; /* PUT, SPEC */
     const struct draft *draft;
     const json_t *json;
     struct precondition pre;
     bool dry_run;
     bool has_request_id;
     uint8_t request_id[REQUEST_ID_LEN];
-    size_t bytes;                /* of the request, for the bounds of queue and batch */
-    void (*done)(struct write *w);   /* on the writer, after the commit was published */
-    void *arg;                   /* the caller's */
+    size_t bytes;                  /* of the request, for the bounds of queue and batch */
+    void (*done)(struct write *w); /* on the writer, after the commit was published */
+    void *arg;                     /* the caller's */
     /* Out. */
-    struct err err;              /* err.code is OK on success */
+    struct err err; /* err.code is OK on success */
     enum write_result result;
-    rv_t rv;                     /* of the object; of a deletion: the deletion's */
-    struct object *object;       /* new reference, the caller's: state after the write; of a deletion
-                                    the last state. May be NULL when a repeated request is answered
-                                    whose event is compacted. */
+    rv_t rv;               /* of the object; of a deletion: the deletion's */
+    struct object *object; /* new reference, the caller's: state after the write; of a deletion
+                              the last state. May be NULL when a repeated request is answered
+                              whose event is compacted. */
     uint64_t generation;
     /* The store's, from submit to done. */
     STAILQ_ENTRY(write) link;
@@ -95,14 +96,14 @@ struct write {
 enum errc store_submit(struct store *s, struct write *w, struct err *err) NODISCARD;
 
 struct compaction {
-    rv_t upto;                   /* 0: the head */
-    void (*done)(struct compaction *c);  /* on the writer */
+    rv_t upto;                          /* 0: the head */
+    void (*done)(struct compaction *c); /* on the writer */
     void *arg;
-    struct err err;              /* ERR_FUTURE when upto is above the head */
+    struct err err; /* ERR_FUTURE when upto is above the head */
     uint64_t removed;
     rv_t floor;
     STAILQ_ENTRY(compaction) link;
-    bool started;                /* the store's */
+    bool started; /* the store's */
 };
 enum errc store_compact(struct store *s, struct compaction *c, struct err *err) NODISCARD;
 
@@ -112,24 +113,24 @@ struct get {
     struct key key;              /* checked by the caller; borrowed */
     void (*done)(struct get *g); /* on the reader */
     void *arg;
-    struct err err;              /* ERR_NOT_FOUND, … */
-    struct object *object;       /* out: new reference */
+    struct err err;        /* ERR_NOT_FOUND, … */
+    struct object *object; /* out: new reference */
     STAILQ_ENTRY(get) link;
 };
 enum errc store_get(struct store *s, struct get *g, struct err *err) NODISCARD;
 
 struct list {
-    const struct selections *selections;  /* borrowed */
-    struct position after;       /* from a continue token; after.rv == 0: the first page */
-    size_t limit;                /* objects at most; 0: as many as fit */
-    size_t max_bytes;            /* of their texts, but at least one object */
-    void (*item)(struct list *l, const struct object *o);  /* on the reader, in key order */
-    void (*done)(struct list *l);                          /* on the reader */
+    const struct selections *selections; /* borrowed */
+    struct position after;               /* from a continue token; after.rv == 0: the first page */
+    size_t limit;                        /* objects at most; 0: as many as fit */
+    size_t max_bytes;                    /* of their texts, but at least one object */
+    void (*item)(struct list *l, const struct object *o); /* on the reader, in key order */
+    void (*done)(struct list *l);                         /* on the reader */
     void *arg;
-    struct err err;              /* ERR_EXPIRED, … */
-    rv_t rv;                     /* out: the version shown */
-    bool more;                   /* out: go on after `last` */
-    struct position next;        /* out: for the next page; its key borrows from last_key */
+    struct err err;       /* ERR_EXPIRED, … */
+    rv_t rv;              /* out: the version shown */
+    bool more;            /* out: go on after `last` */
+    struct position next; /* out: for the next page; its key borrows from last_key */
     char last_key[RESOURCE_MAX_LEN + NAMESPACE_MAX_LEN + NAME_MAX_LEN];
     /* The store's. */
     size_t count, bytes;

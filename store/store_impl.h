@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the store's own files share: the store's parts and how they speak to each other.
  *
- *   writer ──committed──► index, log, head ──kick──► watch sets ──jobs──► reader ──kick──► watch sets
+ *   writer ──committed──► index, log, head ──kick──► watch sets ──jobs──► reader ──kick──► watch
+ * sets
  *
  * Locks: store.mu, index, log, reader.mu, writer.mu; none is taken while another is held. */
 #ifndef WATCHD_STORE_IMPL_H
@@ -41,21 +42,21 @@ struct store {
     struct engine *engine;
     const struct codec *codec;
     const struct clock *clock;
-    struct store_options opt;      /* defaults filled in */
+    struct store_options opt; /* defaults filled in */
     struct index *index;
     struct log *log;
     struct writer *writer;
     struct reader *reader;
-    _Atomic rv_t head;             /* the last published version; only the writer stores it */
-    _Atomic rv_t floor;            /* only the writer stores it */
+    _Atomic rv_t head;  /* the last published version; only the writer stores it */
+    _Atomic rv_t floor; /* only the writer stores it */
     _Atomic uint64_t history_events, history_bytes;
-    _Atomic int loaded;            /* enum load_state: does the index know the kept events? */
+    _Atomic int loaded; /* enum load_state: does the index know the kept events? */
     _Atomic bool draining;
     mono_ms_t opened;
     struct age_note ages[AGE_NOTES]; /* the writer's: a ring, oldest at first_age */
     size_t first_age, n_ages;
-    pthread_mutex_t mu;            /* guards all below; taken alone */
-    struct watch_set *sets;        /* singly linked */
+    pthread_mutex_t mu;     /* guards all below; taken alone */
+    struct watch_set *sets; /* singly linked */
     LIST_HEAD(, pin) pins;
     char read_only_reason[160];
 };
@@ -92,15 +93,15 @@ void writer_wake(struct writer *w);
 
 /* ---- compactor.c: on the writer's thread ---- */
 
-/* One slice of compaction if one is due: for the request c, or (NULL) for the limits of the history.
- * *ret_more: there is more to do at once. Errors: as engine commit. */
+/* One slice of compaction if one is due: for the request c, or (NULL) for the limits of the
+ * history. *ret_more: there is more to do at once. Errors: as engine commit. */
 enum errc compact_slice(struct store *s, struct compaction *c, bool *ret_request_done,
                         bool *ret_more) NODISCARD;
 
 /* ---- reader.c ---- */
 
-/* One piece of work for the reader. `step` works for some milliseconds; it returns true when the job
- * is done (it has then told whoever asked) and false to be called again later. */
+/* One piece of work for the reader. `step` works for some milliseconds; it returns true when the
+ * job is done (it has then told whoever asked) and false to be called again later. */
 struct read_job {
     STAILQ_ENTRY(read_job) link;
     bool (*step)(struct read_job *job, struct engine_reader *r);

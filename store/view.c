@@ -13,13 +13,13 @@
 
 #include "store/model/delta.h"
 
-#define STEP_KEYS  256  /* candidates of one transaction */
-#define STEP_SCAN  8192 /* entries looked at in one step */
+#define STEP_KEYS 256  /* candidates of one transaction */
+#define STEP_SCAN 8192 /* entries looked at in one step */
 
 struct candidate {
-    struct key key;   /* in the step's arena */
+    struct key key; /* in the step's arena */
     row_t row;
-    rv_t undo;        /* first event after S; 0: none known */
+    rv_t undo; /* first event after S; 0: none known */
 };
 
 struct candidates {
@@ -40,8 +40,7 @@ void view_walk_init(struct view_walk *v, struct store *s, const struct selection
         buf_adds(&v->last, after->name);
         v->last_key.resource = (struct str){v->last.p, after->resource.n};
         v->last_key.ns = (struct str){v->last.p + after->resource.n, after->ns.n};
-        v->last_key.name =
-            (struct str){v->last.p + after->resource.n + after->ns.n, after->name.n};
+        v->last_key.name = (struct str){v->last.p + after->resource.n + after->ns.n, after->name.n};
     }
 }
 
@@ -60,7 +59,11 @@ static void set_last(struct view_walk *v, const struct key *k)
     buf_adds(&v->last, k->resource);
     buf_adds(&v->last, k->ns);
     buf_adds(&v->last, k->name);
-    v->last_key = (struct key){{v->last.p, r}, {v->last.p + r, ns}, {v->last.p + r + ns, k->name.n}};
+    v->last_key = (struct key){
+        {v->last.p,          r        },
+        {v->last.p + r,      ns       },
+        {v->last.p + r + ns, k->name.n}
+    };
 }
 
 static void keep_text(struct candidates *c, const struct key *k)
@@ -145,16 +148,16 @@ static enum errc object_before(struct engine_reader *r, struct engine *e, rv_t u
         return err_set(err, ERR_DATA_LOSS, "event %llu has a damaged previous object",
                        (unsigned long long)undo);
     }
-    *ret = object_new(&ev.key, ev.prev_labels, buf_str(&body), ev.prev_splice,
-                      ev.prev_generation, 0, 0);
+    *ret = object_new(&ev.key, ev.prev_labels, buf_str(&body), ev.prev_splice, ev.prev_generation,
+                      0, 0);
     (*ret)->rv = ev.prev_rv;
     buf_fini(&body);
     return OK;
 }
 
 /* The object of a candidate as of v->rv, or NULL if there was none. */
-static enum errc object_at(struct view_walk *v, struct engine_reader *r,
-                           const struct candidate *c, struct object **ret, struct err *err)
+static enum errc object_at(struct view_walk *v, struct engine_reader *r, const struct candidate *c,
+                           struct object **ret, struct err *err)
 {
     struct engine *e = v->store->engine;
     rv_t undo = c->undo;
@@ -219,8 +222,7 @@ enum errc view_step(struct view_walk *v, struct engine_reader *r,
     if (rc == OK) {
         rc = store_await(v->store, shown, err); /* (2) */
         if (rc == OK && v->rv < store_floor(v->store)) {
-            rc = err_version(err, ERR_EXPIRED, v->rv, store_floor(v->store),
-                             store_head(v->store));
+            rc = err_version(err, ERR_EXPIRED, v->rv, store_floor(v->store), store_head(v->store));
         }
         if (rc == OK) {
             rc = give(v, r, c, end, fn, arg, err);

@@ -10,11 +10,11 @@
 /* How far a walk has come, and what it looks for. */
 struct view_walk {
     struct store *store;
-    const struct selections *selections;  /* borrowed */
-    rv_t rv;                               /* S: the version shown */
-    struct buf last;                       /* texts of the key last given: resource, ns, name */
-    struct key last_key;                   /* borrows from `last`; all empty: before the first */
-    bool end;                              /* there are no more */
+    const struct selections *selections; /* borrowed */
+    rv_t rv;                             /* S: the version shown */
+    struct buf last;                     /* texts of the key last given: resource, ns, name */
+    struct key last_key;                 /* borrows from `last`; all empty: before the first */
+    bool end;                            /* there are no more */
 };
 
 void view_walk_init(struct view_walk *v, struct store *s, const struct selections *sel, rv_t rv,

@@ -30,12 +30,12 @@ void *watch_set_ready(struct watch_set *set);
 enum watch_start { START_SNAPSHOT, START_SINCE, START_RESUME, START_NOW, START_OLDEST };
 
 struct watcher_options {
-    struct selections *selections;   /* taken, even on failure */
+    struct selections *selections; /* taken, even on failure */
     enum watch_start start;
-    rv_t since;                      /* START_SINCE */
-    struct position resume;          /* START_RESUME; borrowed for the call */
-    bool previous;                   /* events with the object before */
-    void *owner;                     /* what watch_set_ready returns */
+    rv_t since;             /* START_SINCE */
+    struct position resume; /* START_RESUME; borrowed for the call */
+    bool previous;          /* events with the object before */
+    void *owner;            /* what watch_set_ready returns */
 };
 
 /* *ret is new, and ready. Errors: ERR_EXPIRED, ERR_FUTURE, ERR_FOREIGN, ERR_INVALID (a position
@@ -49,14 +49,14 @@ void watcher_close(struct watcher *w);
 #define WATCH_PIECES_MAX  8
 
 struct watch_piece {
-    struct blob *blob;               /* a reference, the batch's */
+    struct blob *blob; /* a reference, the batch's */
     size_t at, n;
 };
 
 enum watch_batch_kind {
-    BATCH_NONE,    /* nothing now: the watcher is parked and will be ready again */
-    BATCH_EVENTS,  /* pieces hold encoded events */
-    BATCH_SYNCED,  /* the snapshot is complete, at version rv */
+    BATCH_NONE,   /* nothing now: the watcher is parked and will be ready again */
+    BATCH_EVENTS, /* pieces hold encoded events */
+    BATCH_SYNCED, /* the snapshot is complete, at version rv */
 };
 
 struct watch_batch {
@@ -68,14 +68,14 @@ struct watch_batch {
     rv_t rv;
 };
 
-/* The next batch of a watcher which is not parked (it was opened, or watch_set_ready gave it, or its
- * last pull was no BATCH_NONE). Errors: ERR_EXPIRED, ERR_DATA_LOSS, ERR_UNAVAILABLE: the watch is at
- * its end. */
+/* The next batch of a watcher which is not parked (it was opened, or watch_set_ready gave it, or
+ * its last pull was no BATCH_NONE). Errors: ERR_EXPIRED, ERR_DATA_LOSS, ERR_UNAVAILABLE: the watch
+ * is at its end. */
 enum errc watcher_pull(struct watcher *w, struct watch_batch *ret, struct err *err) NODISCARD;
 void watch_batch_fini(struct watch_batch *b);
 
-/* Where the watcher is, everything pulled included: to be sent with the batch just pulled, or with a
- * bookmark. Encodes into ret, returns its length. */
+/* Where the watcher is, everything pulled included: to be sent with the batch just pulled, or with
+ * a bookmark. Encodes into ret, returns its length. */
 size_t watcher_position(const struct watcher *w, uint8_t ret[POSITION_MAX]);
 /* Every matching event at or below it has been pulled. Within a snapshot: 0, no bookmark is due. */
 rv_t watcher_rv(const struct watcher *w);

@@ -22,17 +22,17 @@ struct idle_group;
 /* A watcher's place among the idle ones, one for each scope of its selections. */
 struct idle_node {
     LIST_ENTRY(idle_node) link;
-    struct idle_group *group;     /* NULL: not idle */
+    struct idle_group *group; /* NULL: not idle */
     struct watcher *watcher;
 };
 
 /* Snapshots only: what the walk and the position need. The walk is the reader's while a chunk is
  * being read, `pulled` is the owner's. */
 struct snapshot {
-    struct pin *pin;              /* NULL until it is begun */
+    struct pin *pin; /* NULL until it is begun */
     struct view_walk walk;
     bool begun;
-    struct buf pulled;            /* texts of the last key handed out */
+    struct buf pulled; /* texts of the last key handed out */
     struct key pulled_key;
 };
 
@@ -42,9 +42,9 @@ struct snapshot {
 struct chunk_batch {
     size_t end;
     size_t events;
-    rv_t rv;                      /* replay: of the last event */
-    size_t key_end;               /* snapshot: where the last key's texts end in chunk.keys */
-    struct key key;               /*           and their lengths */
+    rv_t rv;        /* replay: of the last event */
+    size_t key_end; /* snapshot: where the last key's texts end in chunk.keys */
+    struct key key; /*           and their lengths */
 };
 
 /* One piece of the past for one watcher: asked for by its owner, filled by the reader. */
@@ -52,17 +52,17 @@ struct chunk {
     struct read_job job;
     struct watcher *watcher;
     STAILQ_ENTRY(chunk) arrived;
-    rv_t after, upto;             /* replay: events in (after, upto] are still to be read */
-    struct buf bytes;             /* while it is filled */
+    rv_t after, upto; /* replay: events in (after, upto] are still to be read */
+    struct buf bytes; /* while it is filled */
     struct buf keys;
-    size_t rows;                  /* looked at in this step */
-    mono_ms_t until;              /* of this step */
-    bool stopped;                 /* before the end: the step was over or the chunk full */
+    size_t rows;     /* looked at in this step */
+    mono_ms_t until; /* of this step */
+    bool stopped;    /* before the end: the step was over or the chunk full */
     struct chunk_batch batches[CHUNK_BATCHES];
     size_t n_batches, taken;
     struct blob *blob;
-    bool complete;                /* the whole snapshot is read */
-    struct err err;               /* what comes after the batches; code OK: nothing */
+    bool complete;  /* the whole snapshot is read */
+    struct err err; /* what comes after the batches; code OK: nothing */
 };
 
 struct watcher {
@@ -70,14 +70,14 @@ struct watcher {
     void *owner;
     struct selections *selections;
     TAILQ_ENTRY(watcher) ready;
-    rv_t cursor;                  /* all matching events at or below were pulled; not while IDLE */
-    struct chunk *reading;        /* with the reader */
-    struct chunk *chunk;          /* arrived, with batches to take */
-    struct snapshot *snapshot;    /* NULL after SYNCED was pulled */
-    struct pin *pin;              /* of a snapshot, until the watcher has caught up */
+    rv_t cursor;               /* all matching events at or below were pulled; not while IDLE */
+    struct chunk *reading;     /* with the reader */
+    struct chunk *chunk;       /* arrived, with batches to take */
+    struct snapshot *snapshot; /* NULL after SYNCED was pulled */
+    struct pin *pin;           /* of a snapshot, until the watcher has caught up */
     enum watcher_state state;
     bool previous;
-    bool closed;                  /* waits only for its chunk to come back */
+    bool closed; /* waits only for its chunk to come back */
     uint16_t n_nodes;
     struct idle_node nodes[];
 };
@@ -90,15 +90,15 @@ struct watch_set {
     struct store *store;
     void (*kick)(void *arg);
     void *arg;
-    _Atomic bool kicked;          /* kick was called and no turn began since */
-    struct watch_set *next;       /* in store.sets, under store.mu */
-    rv_t at;                      /* idle watchers have seen everything at or below */
+    _Atomic bool kicked;    /* kick was called and no turn began since */
+    struct watch_set *next; /* in store.sets, under store.mu */
+    rv_t at;                /* idle watchers have seen everything at or below */
     struct watcher_list ready;
-    struct idle_bucket *buckets;  /* see watch_set.c */
+    struct idle_bucket *buckets; /* see watch_set.c */
     size_t shapes[8];
-    pthread_mutex_t mu;           /* guards the next two; taken alone */
+    pthread_mutex_t mu; /* guards the next two; taken alone */
     struct chunk_list arrived;
-    size_t reading;               /* chunks with the reader */
+    size_t reading; /* chunks with the reader */
 };
 
 /* Does an event concern a selection, and how? What Kubernetes calls convertToWatchEvent:
@@ -109,7 +109,7 @@ bool watch_judge(const struct selections *sel, const struct event *ev, enum even
 
 void watch_set_kick(struct watch_set *set); /* Any thread. */
 struct watch_set *watch_set_next(const struct watch_set *set);
-void watch_set_park(struct watcher *w);     /* IDLE, at set->at */
+void watch_set_park(struct watcher *w); /* IDLE, at set->at */
 void watch_set_unpark(struct watcher *w);
 void watch_set_make_ready(struct watcher *w);
 
@@ -121,7 +121,7 @@ void watcher_arrived(struct watcher *w, struct chunk *c);
 
 /* Asks the reader for the next chunk. */
 void replay_read(struct watcher *w, rv_t upto);
-void chunk_free(struct chunk *c); /* NULL is fine. */
+void chunk_free(struct chunk *c);                         /* NULL is fine. */
 void snapshot_free(struct store *s, struct snapshot *sn); /* NULL is fine. */
 
 #endif

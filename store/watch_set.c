@@ -20,7 +20,7 @@
 struct idle_group {
     LIST_ENTRY(idle_group) link;
     struct idle_bucket *bucket;
-    struct selector *labels;             /* its own */
+    struct selector *labels; /* its own */
     LIST_HEAD(node_list, idle_node) nodes;
 };
 

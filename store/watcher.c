@@ -44,9 +44,11 @@ static void start_snapshot(struct watcher *w, const struct position *resume)
         buf_adds(&sn->pulled, k->resource);
         buf_adds(&sn->pulled, k->ns);
         buf_adds(&sn->pulled, k->name);
-        sn->pulled_key = (struct key){{sn->pulled.p, k->resource.n},
-                                      {sn->pulled.p + k->resource.n, k->ns.n},
-                                      {sn->pulled.p + k->resource.n + k->ns.n, k->name.n}};
+        sn->pulled_key = (struct key){
+            {sn->pulled.p,                           k->resource.n},
+            {sn->pulled.p + k->resource.n,           k->ns.n      },
+            {sn->pulled.p + k->resource.n + k->ns.n, k->name.n    }
+        };
         w->cursor = resume->rv;
     }
     w->snapshot = sn;
@@ -163,7 +165,8 @@ void watcher_arrived(struct watcher *w, struct chunk *c)
     }
 }
 
-/* ---- Pulling -------------------------------------------------------------------------------------- */
+/* ---- Pulling
+ * -------------------------------------------------------------------------------------- */
 
 static void add_piece(struct watch_batch *b, struct blob *blob, size_t at, size_t n)
 {
@@ -176,9 +179,11 @@ static void hand_out_key(struct snapshot *sn, const struct chunk *c, const struc
     size_t len = cb->key.resource.n + cb->key.ns.n + cb->key.name.n;
     buf_clear(p);
     buf_add(p, c->keys.p + cb->key_end - len, len);
-    sn->pulled_key = (struct key){{p->p, cb->key.resource.n},
-                                  {p->p + cb->key.resource.n, cb->key.ns.n},
-                                  {p->p + cb->key.resource.n + cb->key.ns.n, cb->key.name.n}};
+    sn->pulled_key = (struct key){
+        {p->p,                                     cb->key.resource.n},
+        {p->p + cb->key.resource.n,                cb->key.ns.n      },
+        {p->p + cb->key.resource.n + cb->key.ns.n, cb->key.name.n    }
+    };
 }
 
 /* The next batch of the chunk that arrived. With its last one the next chunk is asked for, so that
@@ -274,8 +279,8 @@ static bool gather(struct watcher *w, struct segment *s, struct run *runs, size_
             segment_encoded(log, s, i, form, w->previous, &r.blob, &r.at, &r.n);
             struct run *last = *n != 0 ? &runs[*n - 1] : NULL;
             bool joins = last != NULL && last->blob == r.blob && last->at + last->n == r.at;
-            if (b->bytes != 0 && (b->bytes + r.n > WATCH_BATCH_BYTES ||
-                                  (!joins && *n == PULL_PIECES))) {
+            if (b->bytes != 0 &&
+                (b->bytes + r.n > WATCH_BATCH_BYTES || (!joins && *n == PULL_PIECES))) {
                 return false;
             }
             if (joins) {
@@ -293,7 +298,8 @@ static bool gather(struct watcher *w, struct segment *s, struct run *runs, size_
 
 #define HELD_SEGMENTS 64
 
-/* A batch of what the log holds in (cursor, set->at]. False if the log does not reach back so far. */
+/* A batch of what the log holds in (cursor, set->at]. False if the log does not reach back so far.
+ */
 static bool take_from_log(struct watcher *w, struct watch_batch *b)
 {
     struct run runs[PULL_PIECES];
@@ -380,7 +386,8 @@ void watch_batch_fini(struct watch_batch *b)
     b->n_pieces = 0;
 }
 
-/* ---- Positions ---------------------------------------------------------------------------------------- */
+/* ---- Positions
+ * ---------------------------------------------------------------------------------------- */
 
 rv_t watcher_rv(const struct watcher *w)
 {

@@ -4,10 +4,10 @@
  * in this order: commit, publish, reply.
  *
  * Invariants:
- *   (1) every answer of a batch, a refusal or a no-op too, waits for the commit, since it may rest on
- *       a write before it;
- *   (2) versions are what the engine assigns: head + 1, head + 2, … in the order of the changes;
- *   (3) after a commit that failed, nothing is assigned before recover told what is really there. */
+ *   (1) every answer of a batch, a refusal or a no-op too, waits for the commit, since it may rest
+ * on a write before it; (2) versions are what the engine assigns: head + 1, head + 2, … in the
+ * order of the changes; (3) after a commit that failed, nothing is assigned before recover told
+ * what is really there. */
 #include "store/store_impl.h"
 
 #include <assert.h>
@@ -21,7 +21,7 @@
 
 #define BATCH_WRITES   512
 #define BATCH_BYTES    (2 * 1024 * 1024)
-#define RECOVER_MS     200  /* between attempts to get the storage back */
+#define RECOVER_MS     200 /* between attempts to get the storage back */
 #define RECOVER_MAX_MS 2000
 
 STAILQ_HEAD(write_queue, write);
@@ -31,14 +31,14 @@ struct writer {
     struct store *store;
     struct requests *requests;
     pthread_t thread;
-    pthread_mutex_t mu;              /* guards the queues; taken alone */
+    pthread_mutex_t mu; /* guards the queues; taken alone */
     pthread_cond_t wake;
     struct write_queue queue;
     size_t queued_bytes;
     struct compaction_queue compactions;
     bool stopping;
     /* The writer's thread only. */
-    bool failed;                     /* the engine wants recover (3) */
+    bool failed; /* the engine wants recover (3) */
     mono_ms_t recover_at;
     mono_ms_t recover_wait;
 };
@@ -46,8 +46,8 @@ struct writer {
 /* A key as this batch leaves it so far. */
 struct staged {
     UT_hash_handle hh;
-    struct object *now;              /* a reference; NULL: deleted */
-    row_t row;                       /* 0: made in this batch, or gone */
+    struct object *now; /* a reference; NULL: deleted */
+    row_t row;          /* 0: made in this batch, or gone */
     char key[];
 };
 
@@ -57,7 +57,7 @@ struct batch {
     size_t n_writes;
     struct write *repeats[BATCH_WRITES]; /* of request ids within the batch: [i] repeats this one */
     struct change changes[BATCH_WRITES];
-    struct object *was[BATCH_WRITES];    /* what a change borrows from: references */
+    struct object *was[BATCH_WRITES]; /* what a change borrows from: references */
     struct object *is[BATCH_WRITES];
     size_t n_changes;
     struct staged *overlay;
@@ -128,10 +128,9 @@ static enum errc current(struct batch *b, const struct key *k, struct object **r
     }
     enum errc rc = st->engine->ops->load(st->engine, row, ret, err);
     if (rc != OK) {
-        return rc == ERR_NOT_FOUND
-                   ? err_set(err, ERR_DATA_LOSS, "the row of %.*s \"%.*s\" is gone",
-                             STR_ARG(k->resource), STR_ARG(k->name))
-                   : rc;
+        return rc == ERR_NOT_FOUND ? err_set(err, ERR_DATA_LOSS, "the row of %.*s \"%.*s\" is gone",
+                                             STR_ARG(k->resource), STR_ARG(k->name))
+                                   : rc;
     }
     if ((*ret)->rv != rv || !key_eq(&(*ret)->key, k)) {
         object_unref(TAKE(*ret));
@@ -142,7 +141,8 @@ static enum errc current(struct batch *b, const struct key *k, struct object **r
     return OK;
 }
 
-/* ---- One write --------------------------------------------------------------------------------- */
+/* ---- One write ---------------------------------------------------------------------------------
+ */
 
 static struct str keep(struct batch *b, struct str s)
 {
@@ -170,15 +170,17 @@ static void add_change(struct batch *b, const struct write *w, struct object *wa
         .spec_hash = shown->spec_hash,
         .event =
             {
-                .rv = rv,
-                .cause = is == NULL ? CAUSE_DELETED : was == NULL ? CAUSE_CREATED : CAUSE_UPDATED,
-                .generation = shown->generation,
-                .splice = shown->splice,
-                .key = shown->key,
-                .labels = shown->labels,
-                .prev_labels = shown->labels,
-                .body = shown->body,
-            },
+                    .rv = rv,
+                    .cause = is == NULL    ? CAUSE_DELETED
+                         : was == NULL ? CAUSE_CREATED
+                                       : CAUSE_UPDATED,
+                    .generation = shown->generation,
+                    .splice = shown->splice,
+                    .key = shown->key,
+                    .labels = shown->labels,
+                    .prev_labels = shown->labels,
+                    .body = shown->body,
+                    },
     };
     if (w->has_request_id) {
         c->event.request_id = (struct str){(const char *)w->request_id, REQUEST_ID_LEN};
@@ -255,7 +257,8 @@ static enum errc judge(struct batch *b, struct write *w)
     return OK;
 }
 
-/* ---- Repeated requests ------------------------------------------------------------------------ */
+/* ---- Repeated requests ------------------------------------------------------------------------
+ */
 
 static enum errc recall_object(struct store *s, struct write *w, struct err *err)
 {
@@ -310,7 +313,8 @@ static void remember(struct batch *b, const struct write *w)
     }
 }
 
-/* ---- The batch ----------------------------------------------------------------------------------- */
+/* ---- The batch
+ * ----------------------------------------------------------------------------------- */
 
 static void recover(struct writer *w)
 {
@@ -416,7 +420,8 @@ static void batch_fini(struct batch *b)
     arena_fini(&b->arena);
 }
 
-/* ---- The thread ------------------------------------------------------------------------------------ */
+/* ---- The thread
+ * ------------------------------------------------------------------------------------ */
 
 static void take(struct writer *w, struct batch *b)
 {

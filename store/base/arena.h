@@ -9,8 +9,8 @@
 struct arena_chunk;
 struct arena {
     struct arena_chunk *chunks;
-    char *at, *end;  /* free room of the newest chunk */
-    size_t left;     /* budget still to be had */
+    char *at, *end; /* free room of the newest chunk */
+    size_t left;    /* budget still to be had */
 };
 
 void arena_init(struct arena *a, size_t budget);

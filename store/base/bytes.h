@@ -80,7 +80,7 @@ bool varint_read(struct str s, size_t *at, uint64_t *ret);
  * gives it back, and `owner` is that library's. */
 struct blob {
     _Atomic int refs;
-    _Atomic int pins;             /* sends in flight that hold this block; see server/stream */
+    _Atomic int pins; /* sends in flight that hold this block; see server/stream */
     size_t n;
     const uint8_t *p;
     void *owner;

@@ -18,29 +18,29 @@ typedef uint64_t rv_t;
  * X(name, gRPC status, HTTP status, Kubernetes reason, exit code of watchctl, our reason)
  * "Our reason" is what google.rpc.ErrorInfo.reason says; it is unique.
  * See: https://grpc.io/docs/guides/status-codes, Kubernetes' metav1.StatusReason. */
-#define ERRC_TABLE(X)                                                                              \
-    X(OK, 0, 200, "Success", 0, "OK")                                                              \
-    X(ERR_CANCELLED, 1, 499, "Cancelled", 1, "CANCELLED")                                          \
-    X(ERR_UNSUBSCRIBED, 1, 499, "Unsubscribed", 1, "UNSUBSCRIBED")                                 \
-    X(ERR_OUTCOME_UNKNOWN, 2, 500, "InternalError", 11, "OUTCOME_UNKNOWN")                         \
-    X(ERR_INVALID, 3, 422, "Invalid", 9, "INVALID")                                                \
-    X(ERR_TOO_LARGE, 3, 413, "RequestEntityTooLarge", 9, "TOO_LARGE")                              \
-    X(ERR_DEADLINE, 4, 504, "Timeout", 5, "DEADLINE")                                              \
-    X(ERR_NOT_FOUND, 5, 404, "NotFound", 3, "NOT_FOUND")                                           \
-    X(ERR_EXISTS, 6, 409, "AlreadyExists", 4, "ALREADY_EXISTS")                                    \
-    X(ERR_DENIED, 7, 403, "Forbidden", 8, "DENIED")                                                \
-    X(ERR_TOO_SLOW, 8, 429, "TooManyRequests", 1, "TOO_SLOW")                                      \
-    X(ERR_LIMIT, 8, 429, "TooManyRequests", 1, "LIMIT")                                            \
-    X(ERR_CONFLICT, 10, 409, "Conflict", 4, "CONFLICT")                                            \
-    X(ERR_EXPIRED, 11, 410, "Expired", 6, "EXPIRED")                                               \
-    X(ERR_FUTURE, 11, 410, "Expired", 6, "FUTURE")                                                 \
-    X(ERR_FOREIGN, 11, 410, "Expired", 6, "FOREIGN")                                               \
-    X(ERR_UNIMPLEMENTED, 12, 405, "MethodNotAllowed", 1, "UNIMPLEMENTED")                          \
-    X(ERR_INTERNAL, 13, 500, "InternalError", 1, "INTERNAL")                                       \
-    X(ERR_UNAVAILABLE, 14, 503, "ServiceUnavailable", 7, "UNAVAILABLE")                            \
-    X(ERR_DRAINING, 14, 503, "ServiceUnavailable", 7, "DRAINING")                                  \
-    X(ERR_STORAGE_FULL, 14, 507, "ServiceUnavailable", 1, "STORAGE_FULL")                          \
-    X(ERR_DATA_LOSS, 15, 500, "InternalError", 1, "DATA_LOSS")                                     \
+#define ERRC_TABLE(X)                                                      \
+    X(OK, 0, 200, "Success", 0, "OK")                                      \
+    X(ERR_CANCELLED, 1, 499, "Cancelled", 1, "CANCELLED")                  \
+    X(ERR_UNSUBSCRIBED, 1, 499, "Unsubscribed", 1, "UNSUBSCRIBED")         \
+    X(ERR_OUTCOME_UNKNOWN, 2, 500, "InternalError", 11, "OUTCOME_UNKNOWN") \
+    X(ERR_INVALID, 3, 422, "Invalid", 9, "INVALID")                        \
+    X(ERR_TOO_LARGE, 3, 413, "RequestEntityTooLarge", 9, "TOO_LARGE")      \
+    X(ERR_DEADLINE, 4, 504, "Timeout", 5, "DEADLINE")                      \
+    X(ERR_NOT_FOUND, 5, 404, "NotFound", 3, "NOT_FOUND")                   \
+    X(ERR_EXISTS, 6, 409, "AlreadyExists", 4, "ALREADY_EXISTS")            \
+    X(ERR_DENIED, 7, 403, "Forbidden", 8, "DENIED")                        \
+    X(ERR_TOO_SLOW, 8, 429, "TooManyRequests", 1, "TOO_SLOW")              \
+    X(ERR_LIMIT, 8, 429, "TooManyRequests", 1, "LIMIT")                    \
+    X(ERR_CONFLICT, 10, 409, "Conflict", 4, "CONFLICT")                    \
+    X(ERR_EXPIRED, 11, 410, "Expired", 6, "EXPIRED")                       \
+    X(ERR_FUTURE, 11, 410, "Expired", 6, "FUTURE")                         \
+    X(ERR_FOREIGN, 11, 410, "Expired", 6, "FOREIGN")                       \
+    X(ERR_UNIMPLEMENTED, 12, 405, "MethodNotAllowed", 1, "UNIMPLEMENTED")  \
+    X(ERR_INTERNAL, 13, 500, "InternalError", 1, "INTERNAL")               \
+    X(ERR_UNAVAILABLE, 14, 503, "ServiceUnavailable", 7, "UNAVAILABLE")    \
+    X(ERR_DRAINING, 14, 503, "ServiceUnavailable", 7, "DRAINING")          \
+    X(ERR_STORAGE_FULL, 14, 507, "ServiceUnavailable", 1, "STORAGE_FULL")  \
+    X(ERR_DATA_LOSS, 15, 500, "InternalError", 1, "DATA_LOSS")             \
     X(ERR_UNAUTHENTICATED, 16, 401, "Unauthorized", 8, "UNAUTHENTICATED")
 
 enum errc {
@@ -52,12 +52,12 @@ enum errc {
 
 struct err {
     enum errc code;
-    char field[160];    /* Path of the field at fault, "metadata.name"; "" when there is none. */
-    char msg[360];      /* One sentence, no newline: what was wrong and what to do. */
-    rv_t requested;     /* EXPIRED, FUTURE, FOREIGN: asked for. CONFLICT: expected. */
-    rv_t oldest;        /* EXPIRED, FUTURE, FOREIGN: the floor. */
-    rv_t head;          /* EXPIRED, FUTURE, FOREIGN: the head. CONFLICT: the object's version. */
-    int64_t retry_ms;   /* When to try again; 0: no advice. */
+    char field[160];  /* Path of the field at fault, "metadata.name"; "" when there is none. */
+    char msg[360];    /* One sentence, no newline: what was wrong and what to do. */
+    rv_t requested;   /* EXPIRED, FUTURE, FOREIGN: asked for. CONFLICT: expected. */
+    rv_t oldest;      /* EXPIRED, FUTURE, FOREIGN: the floor. */
+    rv_t head;        /* EXPIRED, FUTURE, FOREIGN: the head. CONFLICT: the object's version. */
+    int64_t retry_ms; /* When to try again; 0: no advice. */
 };
 
 struct err_info {

@@ -17,8 +17,7 @@ void log_set_level(enum log_level level);
 bool log_level_parse(const char *s, enum log_level *ret);
 
 struct log_site; /* rate-limit state of one call site */
-void log_line(struct log_site *site, enum log_level level, const char *fmt, ...)
-    PRINTF_LIKE(3, 4);
+void log_line(struct log_site *site, enum log_level level, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 struct log_site {
     long long since_ms;
@@ -26,10 +25,10 @@ struct log_site {
     int dropped;
 };
 
-#define LOG_AT(level, ...)                                                                         \
-    do {                                                                                           \
-        static struct log_site site_;                                                              \
-        log_line(&site_, (level), __VA_ARGS__);                                                    \
+#define LOG_AT(level, ...)                      \
+    do {                                        \
+        static struct log_site site_;           \
+        log_line(&site_, (level), __VA_ARGS__); \
     } while (0)
 #define log_error(...) LOG_AT(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...)  LOG_AT(LOG_WARN, __VA_ARGS__)

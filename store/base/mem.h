@@ -12,15 +12,15 @@
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 
 /* Gives the pointer away: the value of `p`, which is NULL afterwards. */
-#define TAKE(p)                                                                                    \
-    __extension__({                                                                                \
-        __typeof__(p) *take_at_ = &(p);                                                            \
-        __typeof__(p) take_val_ = *take_at_;                                                       \
-        *take_at_ = NULL;                                                                          \
-        take_val_;                                                                                 \
+#define TAKE(p)                              \
+    __extension__({                          \
+        __typeof__(p) *take_at_ = &(p);      \
+        __typeof__(p) take_val_ = *take_at_; \
+        *take_at_ = NULL;                    \
+        take_val_;                           \
     })
 
-#define NODISCARD __attribute__((warn_unused_result))
+#define NODISCARD              __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* All return new memory, never NULL. mem_alloc's is not cleared, mem_zalloc's is. */

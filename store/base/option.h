@@ -28,23 +28,23 @@ struct option_list {
 };
 
 struct option {
-    const char *name;     /* "listen": given as --listen VALUE or --listen=VALUE */
-    char letter;          /* 'n' for -n VALUE; 0: none */
-    const char *env;      /* "WATCHD_LISTEN"; NULL: none */
+    const char *name; /* "listen": given as --listen VALUE or --listen=VALUE */
+    char letter;      /* 'n' for -n VALUE; 0: none */
+    const char *env;  /* "WATCHD_LISTEN"; NULL: none */
     enum option_kind kind;
-    size_t offset;        /* of the value in the target struct */
-    const char *value;    /* what --help calls the value: "HOST:PORT" */
-    const char *def;      /* text of the default; NULL: zero */
-    int64_t min, max;     /* for INT, BYTES, DURATION; both 0: any that is >= 0 */
-    const char *help;     /* one sentence */
+    size_t offset;     /* of the value in the target struct */
+    const char *value; /* what --help calls the value: "HOST:PORT" */
+    const char *def;   /* text of the default; NULL: zero */
+    int64_t min, max;  /* for INT, BYTES, DURATION; both 0: any that is >= 0 */
+    const char *help;  /* one sentence */
 };
 
-/* Fills `target` from defaults, environment and argv[0 … argc-1] (no program's name in front). Without
- * `interspersed` it stops at the first word that is no option: *ret_n_words says how many are left
- * at the end of argv, and ret_words may be NULL. With it, options and words may mix, and the words
- * are collected in ret_words (borrowed); more than words_max are refused. "--" ends the options; "-"
- * is a word; a word like "-5" is an option and refused, so negative numbers need "--". Single
- * letters may be joined (-An NAME, -AnNAME). An empty environment variable counts as unset.
+/* Fills `target` from defaults, environment and argv[0 … argc-1] (no program's name in front).
+ * Without `interspersed` it stops at the first word that is no option: *ret_n_words says how many
+ * are left at the end of argv, and ret_words may be NULL. With it, options and words may mix, and
+ * the words are collected in ret_words (borrowed); more than words_max are refused. "--" ends the
+ * options; "-" is a word; a word like "-5" is an option and refused, so negative numbers need "--".
+ * Single letters may be joined (-An NAME, -AnNAME). An empty environment variable counts as unset.
  * Errors: ERR_INVALID, naming the option in `field`, with a suggestion for a near miss. */
 enum errc options_parse(const struct option *table, size_t n, int argc, char *const *argv,
                         bool interspersed, void *target, const char **ret_words, size_t words_max,

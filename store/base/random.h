@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Randomness: unpredictable bytes from the kernel (getrandom), buffered per thread. Threads: any. */
+/* Randomness: unpredictable bytes from the kernel (getrandom), buffered per thread. Threads: any.
+ */
 #ifndef WATCHD_BASE_RANDOM_H
 #define WATCHD_BASE_RANDOM_H
 

@@ -19,8 +19,8 @@ enum errc document_form_of(const json_t *doc, enum document_form *ret, struct er
 
 /* What a request demands of the object as it is. */
 struct precondition {
-    rv_t rv;                 /* 0: any */
-    char uid[UUID_LEN + 1];  /* "": any */
+    rv_t rv;                /* 0: any */
+    char uid[UUID_LEN + 1]; /* "": any */
 };
 
 struct draft;
@@ -43,7 +43,7 @@ size_t draft_size(const struct draft *d);
 /* The next version of an object: `cur` (NULL: it is created, with this uid and time) replaced by
  * the draft. *ret is a new object, or NULL when it would equal `cur` (a no-op; the order of
  * members is no difference). The generation follows the rule in object.h. */
-void draft_finish(const struct draft *d, const struct object *cur, const char *uid,
-                  wall_ms_t now, struct object **ret);
+void draft_finish(const struct draft *d, const struct object *cur, const char *uid, wall_ms_t now,
+                  struct object **ret);
 
 #endif

@@ -18,19 +18,19 @@ enum cause { CAUSE_CREATED = 1, CAUSE_UPDATED = 2, CAUSE_DELETED = 3, CAUSE_EXPI
 
 struct event {
     rv_t rv;
-    rv_t prev_rv;              /* of the version before; 0: there was none (CREATED) */
+    rv_t prev_rv; /* of the version before; 0: there was none (CREATED) */
     uint64_t generation;
     uint64_t prev_generation;
     enum cause cause;
-    uint32_t splice;           /* of body; see model/object.h */
+    uint32_t splice; /* of body; see model/object.h */
     uint32_t prev_splice;
-    wall_ms_t time;            /* when it was committed; for people only */
+    wall_ms_t time; /* when it was committed; for people only */
     struct key key;
-    struct str labels;         /* canonical; of a deletion: the last ones */
-    struct str prev_labels;    /* canonical; equal to labels when they did not change */
-    struct str body;           /* the object now; of a deletion: its last state */
-    struct str delta;          /* makes the previous body out of body; meaningless if !prev_rv */
-    struct str request_id;     /* REQUEST_ID_LEN bytes, or empty */
+    struct str labels;      /* canonical; of a deletion: the last ones */
+    struct str prev_labels; /* canonical; equal to labels when they did not change */
+    struct str body;        /* the object now; of a deletion: its last state */
+    struct str delta;       /* makes the previous body out of body; meaningless if !prev_rv */
+    struct str request_id;  /* REQUEST_ID_LEN bytes, or empty */
 };
 
 /* How an event looks to a watcher. */

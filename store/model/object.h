@@ -20,9 +20,9 @@
 #include "store/base/random.h"
 #include "store/model/name.h"
 
-#define OBJECT_MAX_BYTES     (1024 * 1024)  /* default limit of a document */
+#define OBJECT_MAX_BYTES      (1024 * 1024) /* default limit of a document */
 #define ANNOTATIONS_MAX_BYTES (256 * 1024)  /* keys and values together, as in Kubernetes */
-#define API_VERSION_DEFAULT  "watch/v1"
+#define API_VERSION_DEFAULT   "watch/v1"
 
 struct object {
     _Atomic int refs;
@@ -32,8 +32,8 @@ struct object {
     uint64_t hash;       /* of all the user gave: equal documents, equal hashes */
     uint64_t spec_hash;  /* json_hash of all outside metadata and status */
     struct key key;
-    struct str labels;   /* canonical */
-    struct str body;     /* as above */
+    struct str labels; /* canonical */
+    struct str body;   /* as above */
 };
 
 /* A new object with room for copies of all strings (one allocation); rv is 0. */
@@ -51,8 +51,7 @@ struct str object_created(const struct object *o);
 #define SPLICE_MAX 80
 size_t splice_text(rv_t rv, uint64_t generation, char ret[SPLICE_MAX]);
 /* Appends the document as clients see it. `body` and `splice` as stored. */
-void object_render(struct str body, uint32_t splice, rv_t rv, uint64_t generation,
-                   struct buf *out);
+void object_render(struct str body, uint32_t splice, rv_t rv, uint64_t generation, struct buf *out);
 
 /* The stored body as a tree, without version and generation. New reference, never NULL: a body that
  * is no JSON is a fault of ours. */

@@ -11,8 +11,8 @@
 
 /* One selection as it is asked for. Borrowed. */
 struct selection {
-    struct str resource;       /* "all": every resource; "": the default */
-    struct str ns;             /* "": the default, unless all_namespaces */
+    struct str resource; /* "all": every resource; "": the default */
+    struct str ns;       /* "": the default, unless all_namespaces */
     bool all_namespaces;
     struct str name;           /* "": any */
     struct str label_selector; /* "": any */

@@ -110,13 +110,15 @@ static size_t decode(const char *p, struct seen *s)
     return h.size;
 }
 
-/* ---- The store ---------------------------------------------------------------------------------- */
+/* ---- The store ----------------------------------------------------------------------------------
+ */
 
 void fixture_init(struct fixture *f)
 {
     memset(f, 0, sizeof *f);
     const char *tmp = getenv("TMPDIR");
-    snprintf(f->dir, sizeof f->dir, "%s/store.XXXXXX", tmp != NULL && strlen(tmp) < 40 ? tmp : "/tmp");
+    snprintf(f->dir, sizeof f->dir, "%s/store.XXXXXX",
+             tmp != NULL && strlen(tmp) < 40 ? tmp : "/tmp");
     char *made = mkdtemp(f->dir);
     assert(made != NULL);
     snprintf(f->path, sizeof f->path, "%s/db", f->dir);
@@ -181,9 +183,9 @@ static void waiter_wait(struct waiter *w)
     pthread_mutex_unlock(&w->mu);
 }
 
-#define WAITER_INIT                                                                                \
-    {                                                                                              \
-        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false                                 \
+#define WAITER_INIT                                                \
+    {                                                              \
+        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false \
     }
 
 static void write_done(struct write *w)
@@ -233,9 +235,10 @@ enum errc fixture_put(struct fixture *f, const char *resource, const char *ns, c
 enum errc fixture_delete(struct fixture *f, const char *resource, const char *ns, const char *name,
                          rv_t *ret_rv)
 {
-    struct write w = {.key = {str_of(resource), str_of(ns), str_of(name)},
-                      .verb = WRITE_DELETE,
-                      .bytes = 100};
+    struct write w = {
+        .key = {str_of(resource), str_of(ns), str_of(name)},
+          .verb = WRITE_DELETE, .bytes = 100
+    };
     enum errc rc = fixture_write(f, &w);
     if (ret_rv != NULL) {
         *ret_rv = w.rv;
@@ -253,9 +256,10 @@ enum errc fixture_get(struct fixture *f, const char *resource, const char *ns, c
                       struct object **ret)
 {
     struct waiter wait = WAITER_INIT;
-    struct get g = {.key = {str_of(resource), str_of(ns), str_of(name)},
-                    .done = get_done,
-                    .arg = &wait};
+    struct get g = {
+        .key = {str_of(resource), str_of(ns), str_of(name)},
+          .done = get_done, .arg = &wait
+    };
     if (store_get(f->store, &g, &g.err) == OK) {
         waiter_wait(&wait);
     }
@@ -283,7 +287,8 @@ rv_t fixture_compact(struct fixture *f, rv_t upto, enum errc *ret_rc)
     return c.floor;
 }
 
-/* ---- Watches ------------------------------------------------------------------------------------- */
+/* ---- Watches
+ * ------------------------------------------------------------------------------------- */
 
 void test_kick(void *arg)
 {
@@ -293,8 +298,8 @@ void test_kick(void *arg)
 enum errc test_watch_open(struct watch_set *set, struct test_watch *t, enum watch_start start,
                           rv_t since, struct err *err)
 {
-    struct watcher_options opt = {.start = start, .since = since, .previous = t->previous,
-                                  .owner = t};
+    struct watcher_options opt = {
+        .start = start, .since = since, .previous = t->previous, .owner = t};
     enum errc rc = OK;
     if (start == START_RESUME) {
         rc = position_decode((struct str){(const char *)t->position, t->position_len}, "resume",

@@ -10,8 +10,8 @@
 struct fixture {
     char dir[64];
     char path[96];
-    struct store_options opt;   /* without engine and codec */
-    const char *vfs;            /* NULL: the default */
+    struct store_options opt; /* without engine and codec */
+    const char *vfs;          /* NULL: the default */
     struct store *store;
 };
 
@@ -32,24 +32,26 @@ enum errc fixture_get(struct fixture *f, const char *resource, const char *ns, c
                       struct object **ret);
 rv_t fixture_compact(struct fixture *f, rv_t upto, enum errc *ret_rc);
 
-/* ---- Events as the fixture's codec writes them ------------------------------------------------ */
+/* ---- Events as the fixture's codec writes them ------------------------------------------------
+ */
 
 struct seen {
     enum event_form form;
     enum cause cause;
     rv_t rv;
-    rv_t prev_rv;              /* 0 unless previous objects were asked for */
-    char key[400];             /* "resource/ns/name" */
-    char *body;                /* as rendered; of FORM_LEFT the previous one */
-    char *previous;            /* NULL if there is none */
+    rv_t prev_rv;   /* 0 unless previous objects were asked for */
+    char key[400];  /* "resource/ns/name" */
+    char *body;     /* as rendered; of FORM_LEFT the previous one */
+    char *previous; /* NULL if there is none */
 };
 void seen_fini(struct seen *s);
 
-/* ---- A watch that is pulled by the test -------------------------------------------------------- */
+/* ---- A watch that is pulled by the test --------------------------------------------------------
+ */
 
 struct test_watch {
     struct watcher *watcher;
-    struct selections *sel;    /* a copy of its own */
+    struct selections *sel; /* a copy of its own */
     struct selection spec[4];
     size_t n_spec;
     bool previous;
@@ -58,7 +60,8 @@ struct test_watch {
     size_t position_len;
 };
 
-/* Pulls one batch of a watch which is not parked; calls fn for each event. Returns the batch's kind. */
+/* Pulls one batch of a watch which is not parked; calls fn for each event. Returns the batch's
+ * kind. */
 enum watch_batch_kind test_watch_pull(struct test_watch *t,
                                       void (*fn)(void *arg, const struct seen *s), void *arg,
                                       rv_t *ret_synced, enum errc *ret_rc, struct err *err);

@@ -33,7 +33,8 @@ static void reopen(struct fixture *f)
     fixture_open(f);
 }
 
-/* ---- Writes ----------------------------------------------------------------------------------- */
+/* ---- Writes -----------------------------------------------------------------------------------
+ */
 
 static enum errc put_as(struct fixture *f, const char *name, const char *spec, struct write *w)
 {
@@ -68,7 +69,8 @@ static void a_write_that_changes_nothing_uses_no_version(void **state)
     struct fixture *f = *state;
     rv_t first = 0, second = 0;
     assert_int_equal(fixture_put(f, "jobs", "default", "a", "{}", "{\"a\":1,\"b\":2}", &first), OK);
-    assert_int_equal(fixture_put(f, "jobs", "default", "a", "{}", "{\"b\":2,\"a\":1}", &second), OK);
+    assert_int_equal(fixture_put(f, "jobs", "default", "a", "{}", "{\"b\":2,\"a\":1}", &second),
+                     OK);
     assert_int_equal(first, 1);
     assert_int_equal(second, 1);
     assert_int_equal(store_head(f->store), 1);
@@ -78,11 +80,13 @@ static void the_generation_counts_changes_outside_metadata_and_status(void **sta
 {
     struct fixture *f = *state;
     assert_int_equal(fixture_put(f, "jobs", "default", "a", "{}", "{\"v\":1}", NULL), OK);
-    assert_int_equal(fixture_put(f, "jobs", "default", "a", "{\"l\":\"x\"}", "{\"v\":1}", NULL), OK);
+    assert_int_equal(fixture_put(f, "jobs", "default", "a", "{\"l\":\"x\"}", "{\"v\":1}", NULL),
+                     OK);
     char *text = get_text(f, "a");
     assert_non_null(strstr(text, "\"generation\":1,"));
     free(text);
-    assert_int_equal(fixture_put(f, "jobs", "default", "a", "{\"l\":\"x\"}", "{\"v\":2}", NULL), OK);
+    assert_int_equal(fixture_put(f, "jobs", "default", "a", "{\"l\":\"x\"}", "{\"v\":2}", NULL),
+                     OK);
     text = get_text(f, "a");
     assert_non_null(strstr(text, "\"generation\":2,"));
     assert_non_null(strstr(text, "\"resourceVersion\":\"3\""));
@@ -143,7 +147,9 @@ static void a_dry_run_checks_and_changes_nothing(void **state)
 static void a_repeated_request_gets_the_first_answer_also_after_a_restart(void **state)
 {
     struct fixture *f = *state;
-    struct write w = {.has_request_id = true, .request_id = {1, 2, 3}};
+    struct write w = {
+        .has_request_id = true, .request_id = {1, 2, 3}
+    };
     assert_int_equal(put_as(f, "a", "{\"v\":1}", &w), OK);
     assert_int_equal(w.result, WRITE_CREATED);
     object_unref(w.object);
@@ -151,7 +157,9 @@ static void a_repeated_request_gets_the_first_answer_also_after_a_restart(void *
     assert_int_equal(put_as(f, "a", "{\"v\":2}", &other), OK);
     object_unref(other.object);
     for (int i = 0; i < 2; i++) {
-        struct write again = {.has_request_id = true, .request_id = {1, 2, 3}};
+        struct write again = {
+            .has_request_id = true, .request_id = {1, 2, 3}
+        };
         assert_int_equal(put_as(f, "a", "{\"v\":1}", &again), OK);
         assert_int_equal(again.result, WRITE_CREATED);
         assert_int_equal(again.rv, 1);
@@ -161,7 +169,9 @@ static void a_repeated_request_gets_the_first_answer_also_after_a_restart(void *
         assert_int_equal(store_head(f->store), 2);
         reopen(f);
     }
-    struct write misused = {.has_request_id = true, .request_id = {1, 2, 3}};
+    struct write misused = {
+        .has_request_id = true, .request_id = {1, 2, 3}
+    };
     assert_int_equal(put_as(f, "b", "{\"v\":1}", &misused), ERR_INVALID);
     assert_string_equal(misused.err.field, "request_id");
 }
@@ -180,7 +190,8 @@ static void one_resource_too_many_is_refused(void **state)
     assert_int_equal(store_head(f->store), 4);
 }
 
-/* ---- Lists --------------------------------------------------------------------------------------- */
+/* ---- Lists
+ * --------------------------------------------------------------------------------------- */
 
 struct page {
     struct list list;
@@ -227,9 +238,8 @@ static enum errc list_page(struct fixture *f, const struct selection *sel, size_
                             .done = page_done,
                             .arg = p};
     if (token[0] != '\0') {
-        assert_int_equal(position_from_text(str_of(token), "continue_token", bytes,
-                                            &p->list.after, &err),
-                         OK);
+        assert_int_equal(
+            position_from_text(str_of(token), "continue_token", bytes, &p->list.after, &err), OK);
     }
     enum errc rc = store_list(f->store, &p->list, &p->list.err);
     if (rc == OK) {
@@ -258,9 +268,9 @@ static void put_n(struct fixture *f, const char *ns, int from, int to, const cha
     for (int i = from; i < to; i++) {
         char name[16];
         snprintf(name, sizeof name, "n%03d", i);
-        assert_int_equal(fixture_put(f, "jobs", ns, name, i % 2 != 0 ? "{\"odd\":\"y\"}" : "{}", spec,
-                                     NULL),
-                         OK);
+        assert_int_equal(
+            fixture_put(f, "jobs", ns, name, i % 2 != 0 ? "{\"odd\":\"y\"}" : "{}", spec, NULL),
+            OK);
     }
 }
 
@@ -351,7 +361,8 @@ static void a_token_of_another_selection_is_refused(void **state)
     assert_int_equal(list_page(f, &sel, 5, token, &p), ERR_INVALID);
 }
 
-/* ---- History --------------------------------------------------------------------------------------- */
+/* ---- History
+ * --------------------------------------------------------------------------------------- */
 
 static void the_newest_event_survives_every_compaction(void **state)
 {

@@ -19,7 +19,7 @@
 struct version {
     bool there;
     rv_t rv;
-    char labels[64];   /* canonical */
+    char labels[64]; /* canonical */
     char spec[600];
 };
 
@@ -30,7 +30,7 @@ struct model_event {
 };
 
 struct model {
-    struct model_event *events;   /* [i] has rv i + 1 */
+    struct model_event *events; /* [i] has rv i + 1 */
     size_t n;
     struct version now[KEYS];
 };
@@ -75,18 +75,19 @@ static bool matches(const struct test_watch *t, int key, const struct version *v
     return false;
 }
 
-/* ---- One watch and what it must see -------------------------------------------------------------- */
+/* ---- One watch and what it must see
+ * -------------------------------------------------------------- */
 
 struct checked {
     struct test_watch t;
     bool open;
     int set;
     bool in_snapshot;
-    rv_t snapshot_rv;          /* known when SYNCED comes */
-    char last_key[400];        /* of the snapshot */
-    int given[KEYS];           /* snapshot: how often a key came */
+    rv_t snapshot_rv;   /* known when SYNCED comes */
+    char last_key[400]; /* of the snapshot */
+    int given[KEYS];    /* snapshot: how often a key came */
     rv_t given_rv[KEYS];
-    rv_t at;                   /* everything at or below was seen */
+    rv_t at; /* everything at or below was seen */
     size_t seen;
 };
 
@@ -202,8 +203,8 @@ static void check_synced(struct checked *c, rv_t rv)
             char key[64];
             key_text(k, key);
             fail_msg("snapshot at %llu gave %s %d times (at %llu), wanted %d (at %llu)",
-                     (unsigned long long)rv, key, c->given[k],
-                     (unsigned long long)c->given_rv[k], want, (unsigned long long)state[k].rv);
+                     (unsigned long long)rv, key, c->given[k], (unsigned long long)c->given_rv[k],
+                     want, (unsigned long long)state[k].rv);
         }
     }
     c->in_snapshot = false;
@@ -239,7 +240,8 @@ static void pull(struct checked *c, bool *ret_ended)
     }
 }
 
-/* ---- Random doings --------------------------------------------------------------------------------- */
+/* ---- Random doings
+ * --------------------------------------------------------------------------------- */
 
 static unsigned long long seed;
 
@@ -381,9 +383,8 @@ static void drain(struct watch_set **sets, struct checked *watches, struct fixtu
             turn_and_pull(sets[s], watches, 1000);
         }
         for (int i = 0; i < WATCHES; i++) {
-            if (watches[i].open &&
-                (watches[i].in_snapshot || !watches[i].t.parked ||
-                 watcher_rv(watches[i].t.watcher) != store_head(f->store))) {
+            if (watches[i].open && (watches[i].in_snapshot || !watches[i].t.parked ||
+                                    watcher_rv(watches[i].t.watcher) != store_head(f->store))) {
                 all_idle = false;
             }
         }

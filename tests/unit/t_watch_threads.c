@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writers and watchers on threads of their own, at full speed: every watcher sees every event of its
- * selection once and in order, and nobody is left asleep with something to see. */
+/* Writers and watchers on threads of their own, at full speed: every watcher sees every event of
+ * its selection once and in order, and nobody is left asleep with something to see. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -44,7 +44,7 @@ static void *write_many(void *arg)
 
 struct one {
     struct test_watch t;
-    int writer;          /* whose events; -1: all */
+    int writer; /* whose events; -1: all */
     rv_t last;
     int next_seq[WRITERS];
     bool synced;
