@@ -77,7 +77,7 @@ enum errc address_parse(const char *text, struct address *ret, struct err *err)
     const char *colon = strrchr(text, ':');
     const char *host_end = colon;
     const char *host_at = text;
-    if (colon != NULL && text[0] == '[' && colon > text + 1 && colon[-1] == ']') {
+    if (colon != NULL && text[0] == '[' && colon > text + 2 && colon[-1] == ']') {
         host_at = text + 1;
         host_end = colon - 1;
     } else if (colon == NULL || memchr(text, ':', (size_t)(colon - text)) != NULL) {
