@@ -7,7 +7,7 @@ static enum errc parse(const char *const *argv, struct config *ret, struct err *
     char *copy[16] = {NULL};
     int n = 0;
     while (argv[n] != NULL) {
-        copy[n] = mem_strdup(argv[n]); /* never freed: the configuration borrows */
+        copy[n] = (char *)(uintptr_t)argv[n]; /* only read */
         n++;
     }
     *err = (struct err){0};
