@@ -116,6 +116,7 @@ static void start_put(struct watch_client *c, size_t number, struct answers *a)
                             .name = name,
                             .json = json,
                             .json_len = strlen(json),
+                            .mode = WATCH_PUT_CREATE, /* done twice, it would be refused */
                             .scope = WATCH_SCOPE_AUTO};
     watch_write_start(c, &w, 0, answered, a);
 }
