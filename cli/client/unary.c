@@ -55,11 +55,14 @@ static void unary_finish(struct unary *u, struct str response, const struct err 
 static void unary_give_up(struct unary *u)
 {
     const struct link *l = &u->client->link;
-    const char *why = u->last.code != OK ? u->last.msg : l->trouble;
+    const char *why = u->last.code == ERR_DEADLINE ? ""
+                      : u->last.code != OK         ? u->last.msg
+                                                   : l->trouble;
     struct err err;
     if (u->ambiguous && u->spec.write) {
         err_set(&err, ERR_OUTCOME_UNKNOWN,
-                "no answer in time (%s); the write may or may not have been done", why);
+                "no answer in time%s%s; the write may or may not have been done",
+                *why != '\0' ? ": " : "", why);
     } else if (!l->ever) {
         err_set(&err, ERR_UNAVAILABLE, "%s", *why != '\0' ? why : "no connection in time");
     } else if (u->last_from_server) {
