@@ -49,7 +49,8 @@ static int server_setup(void **state)
         return -1;
     }
     struct server *s = mem_zalloc(sizeof(*s));
-    snprintf(s->folder, sizeof(s->folder), "/tmp/libwatch.XXXXXX");
+    const char *tmp = getenv("TMPDIR");
+    snprintf(s->folder, sizeof(s->folder), "%s/libwatch.XXXXXX", tmp != NULL ? tmp : P_tmpdir);
     if (mkdtemp(s->folder) == NULL) {
         return -1;
     }
