@@ -401,7 +401,7 @@ static void play_all(const struct scene *scene)
         long runs = 0;
         /* The first ones one by one, then in growing steps. */
         while (run(p, scene, name, &plan) != 0) {
-            plan.fault_at += 1 + plan.fault_at / 24;
+            plan.fault_at += 1 + plan.fault_at / 12;
             runs++;
         }
         print_message("%s: %ld runs\n", name, runs);
