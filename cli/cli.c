@@ -46,9 +46,9 @@ int cli_usage(const struct cli *cli, const char *fmt, ...)
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     CLEANUP(freep)
-    char *line =
-        cli->command != NULL ? mem_printf("%s (see 'watchctl %s --help')", text, cli->command->name)
-                             : mem_printf("%s (see 'watchctl --help')", text);
+    char *line = cli->command != NULL
+                     ? mem_printf("%s (see 'watchctl %s --help')", text, cli->command->name)
+                     : mem_printf("%s (see 'watchctl --help')", text);
     say("error: ", line);
     return EXIT_CODE_USAGE;
 }
@@ -89,6 +89,8 @@ static const char *advice(const struct watch_error *e)
         return "give a token that may do this with --token-file";
     case WATCH_UNAUTHENTICATED:
         return "give the server's token with --token-file FILE or WATCHCTL_TOKEN_FILE";
+    case WATCH_DEADLINE:
+        return "try again, or wait longer with --timeout";
     case WATCH_STORAGE_FULL:
         return "make room on the server's disk; writing then goes on by itself";
     case WATCH_OUTCOME_UNKNOWN:

@@ -329,6 +329,7 @@ static bool no_server(const struct import *im)
 static int import_loop(struct import *im)
 {
     im->started_at = clock_mono(&clock_system);
+    im->progress_at = im->started_at + PROGRESS_MS;
     while ((input_left(im) || im->held > 0) && im->fatal == 0 && !cli_interrupted()) {
         uint64_t lines = im->lines;
         if (input_left(im)) {

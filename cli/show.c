@@ -24,8 +24,10 @@ static bool on_terminal(void)
 
 void show_out(struct buf *out)
 {
-    (void)fwrite(out->p, 1, out->n, stdout);
-    buf_clear(out);
+    if (out->n > 0) {
+        (void)fwrite(out->p, 1, out->n, stdout);
+        buf_clear(out);
+    }
 }
 
 void show_append_json(struct str json, struct buf *out)

@@ -28,15 +28,20 @@ static bool emit_scalar(yaml_emitter_t *e, struct str text, yaml_scalar_style_t 
     return emit(e, &event, made);
 }
 
-/* Would some reader take this plain text for a number, a date or a time? All these begin with a
- * digit, a sign or a point, and contain nothing but what is listed. */
+/* Might some reader take this plain text for a number, a date or a time? Rather too often than too
+ * seldom; but what has other letters in it, as most uids have, is none. */
 static bool looks_like_number(struct str s)
 {
-    if (s.n == 0 || (!isdigit((unsigned char)s.p[0]) && strchr("+-.", s.p[0]) == NULL)) {
+    size_t sign = s.n > 0 && (s.p[0] == '-' || s.p[0] == '+');
+    struct str rest = {s.p + sign, s.n - sign};
+    if (rest.n == 0 || (!isdigit((unsigned char)rest.p[0]) && rest.p[0] != '.')) {
         return false;
     }
-    for (size_t i = 0; i < s.n; i++) {
-        if (!isxdigit((unsigned char)s.p[i]) && strchr("+-._:xXoOtTzZiInNfFaA ", s.p[i]) == NULL) {
+    bool based = rest.n > 1 && rest.p[0] == '0' && strchr("xXoObB", rest.p[1]) != NULL;
+    for (size_t i = based ? 2 : 0; i < rest.n; i++) {
+        unsigned char c = (unsigned char)rest.p[i];
+        bool part = based ? isxdigit(c) != 0 : isdigit(c) || (c != 0 && strchr("+-.: eEtTzZ", c));
+        if (!part && c != '_') {
             return false;
         }
     }
@@ -46,8 +51,8 @@ static bool looks_like_number(struct str s)
 /* The words of YAML 1.1 that are not strings there. */
 static bool is_word(struct str s)
 {
-    static const char *const words[] = {"y",     "n",    "yes", "no", "on", "off",  "true",
-                                        "false", "null", "~",   "=",  "<<", ".inf", ".nan"};
+    static const char *const words[] = {"y",    "n", "yes", "no", "on",   "off",   "true",  "false",
+                                        "null", "~", "=",   "<<", ".inf", "-.inf", "+.inf", ".nan"};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         if (s.n == strlen(words[i]) && strncasecmp(s.p, words[i], s.n) == 0) {
             return true;

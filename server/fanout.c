@@ -8,8 +8,9 @@
  *     pass took, at most LINGER_MAX_MS; what is committed meanwhile goes out in one message per
  *     stream. So under load this thread spends half its time on messages that could be fewer, and
  *     without load nothing waits.
- * (3) While more bytes are pinned than allowed nothing more is pinned, until the stream whose
- * message is the longest on its way, of all threads', was cut off. */
+ * (3) While more bytes are pinned than allowed, the stream whose message is the longest on its
+ *     way, of all threads', is cut off, if that is for a second: before, there may be other
+ *     reasons than its client. A quarter above the limit nothing more is pinned at all. */
 #include "server/fanout.h"
 
 #include <stdlib.h>
@@ -27,6 +28,9 @@
 #define STALLED_MIN_MS     1000
 #define HOLD_MS            10
 #define HEAD_MAX           (16 * 1024)
+#define FREEZE_MAX_MS      1000
+#define FREEZE_CUT_MS      500 /* for those which were cut off to be gone */
+#define FREEZE_TICK_MS     10
 #define RETRY_BASE_MS      50
 #define RETRY_SPREAD_MIN   200
 #define RETRY_SPREAD_MAX   5000
@@ -223,6 +227,60 @@ static mono_ms_t next_deadline(struct fanout *f, bool more, enum pressure pressu
     return deadline;
 }
 
+static void reach(struct fanout *f, enum fanout_phase phase)
+{
+    f->phase = phase;
+    loop_post(rpc_loop(f->srv->rpc), &f->phase_task);
+}
+
+static void set_draining_err(struct err *err)
+{
+    (void)err_set(err, ERR_DRAINING, "the server is about to end; resume from the last position");
+}
+
+/* Whoever is registered is at rest, the others are about to be gone. */
+static void go_on_freezing(struct fanout *f, mono_ms_t now)
+{
+    if (now >= f->freeze_until) {
+        struct err err;
+        set_draining_err(&err);
+        while (!TAILQ_EMPTY(&f->sending)) {
+            stream_cut(TAILQ_FIRST(&f->sending), &err);
+        }
+    }
+    if ((TAILQ_EMPTY(&f->sending) && atomic_load(&f->streams) == f->registry.count) ||
+        now >= f->freeze_until + FREEZE_CUT_MS) {
+        reach(f, FANOUT_FROZEN);
+    }
+}
+
+static mono_ms_t go_on_serving(struct fanout *f, mono_ms_t now)
+{
+    take_turn(f, now);
+    run_timers(f, now);
+    bool more = collect_ready(f);
+    enum pressure pressure = relieve(f, now);
+    for (int i = 0; i < BUDGET && pressure != PRESSURE_FULL && !TAILQ_EMPTY(&f->ready); i++) {
+        stream_pump(TAILQ_FIRST(&f->ready), now);
+    }
+    if (!more && TAILQ_EMPTY(&f->ready)) {
+        end_pass(f);
+    }
+    return next_deadline(f, more, pressure, now);
+}
+
+static mono_ms_t go_on_draining(struct fanout *f, mono_ms_t now)
+{
+    run_timers(f, now);
+    if (f->phase == FANOUT_FREEZING) {
+        go_on_freezing(f, now);
+    }
+    if (f->phase == FANOUT_ENDING && atomic_load(&f->streams) == 0) {
+        reach(f, FANOUT_DRAINED);
+    }
+    return atomic_load(&f->streams) > 0 ? now + FREEZE_TICK_MS : LOOP_FOREVER;
+}
+
 static void *run(void *arg)
 {
     struct fanout *f = arg;
@@ -234,21 +292,7 @@ static void *run(void *arg)
         }
         loop_run_tasks(&f->loop);
         mono_ms_t now = loop_now();
-        take_turn(f, now);
-        run_timers(f, now);
-        bool more = collect_ready(f);
-        enum pressure pressure = relieve(f, now);
-        for (int i = 0; i < BUDGET && pressure != PRESSURE_FULL && !TAILQ_EMPTY(&f->ready); i++) {
-            stream_pump(TAILQ_FIRST(&f->ready), now);
-        }
-        if (!more && TAILQ_EMPTY(&f->ready)) {
-            end_pass(f);
-        }
-        if (f->draining && !f->drained && atomic_load(&f->streams) == 0) {
-            f->drained = true;
-            loop_post(rpc_loop(f->srv->rpc), &f->drained_task);
-        }
-        deadline = next_deadline(f, more, pressure, now);
+        deadline = f->phase == FANOUT_SERVING ? go_on_serving(f, now) : go_on_draining(f, now);
     }
     return NULL;
 }
@@ -261,6 +305,21 @@ void fanout_start(struct fanout *f)
     }
 }
 
+static void freeze(struct task *t)
+{
+    struct fanout *f = CONTAINER(t, struct fanout, freeze_task);
+    mono_ms_t wait = f->srv->config->drain_ms;
+    f->phase = FANOUT_FREEZING;
+    f->freeze_until = loop_now() + (wait < FREEZE_MAX_MS ? wait : FREEZE_MAX_MS);
+}
+
+void fanout_freeze(struct fanout *f, void (*done)(struct task *t))
+{
+    f->phase_task.run = done;
+    f->freeze_task.run = freeze;
+    loop_post(&f->loop, &f->freeze_task);
+}
+
 static void drain_one(void *arg, struct stream *s)
 {
     struct fanout *f = arg;
@@ -269,7 +328,7 @@ static void drain_one(void *arg, struct stream *s)
              : spread > RETRY_SPREAD_MAX ? RETRY_SPREAD_MAX
                                          : spread;
     struct err err;
-    (void)err_set(&err, ERR_DRAINING, "the server is about to end; resume from the last position");
+    set_draining_err(&err);
     err.retry_ms = RETRY_BASE_MS + (int64_t)random_below(spread);
     stream_end(s, &err, true, f->srv->config->drain_ms);
 }
@@ -277,21 +336,13 @@ static void drain_one(void *arg, struct stream *s)
 static void drain(struct task *t)
 {
     struct fanout *f = CONTAINER(t, struct fanout, drain_task);
-    f->draining = true;
+    f->phase = FANOUT_ENDING;
     registry_each(&f->registry, STR_EMPTY, drain_one, f);
-    /* Those which came to their end, but whose last message is not read. */
-    struct stream *next = NULL;
-    for (struct stream *s = TAILQ_FIRST(&f->sending); s != NULL; s = next) {
-        next = TAILQ_NEXT(s, queue);
-        if (s->state == STREAM_CLOSING && s->timer.place == 0) {
-            drain_one(f, s);
-        }
-    }
 }
 
 void fanout_drain(struct fanout *f, void (*done)(struct task *t))
 {
-    f->drained_task.run = done;
+    f->phase_task.run = done;
     f->drain_task.run = drain;
     loop_post(&f->loop, &f->drain_task);
 }

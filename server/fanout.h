@@ -14,6 +14,15 @@
 
 TAILQ_HEAD(stream_queue, stream);
 
+/* How far a drain has come. */
+enum fanout_phase {
+    FANOUT_SERVING,
+    FANOUT_FREEZING, /* nothing new is sent; what is on its way may arrive, for a while */
+    FANOUT_FROZEN,   /* nothing is on its way */
+    FANOUT_ENDING,   /* all streams get their bookmark and status */
+    FANOUT_DRAINED,
+};
+
 struct fanout {
     struct loop loop;
     struct server *srv;
@@ -28,13 +37,16 @@ struct fanout {
     _Atomic int32_t load;          /* streams, and calls that may become one */
     _Atomic int64_t stalled_since; /* sent_at of the first in `sending`; INT64_MAX: none */
     _Atomic bool turn_due;         /* the watch set asked for a turn */
-    bool draining, drained, stopping;
+    enum fanout_phase phase;
+    mono_ms_t freeze_until;
+    bool stopping;
     mono_ms_t turn_not_before; /* linger; see fanout.c */
     size_t pass_messages;      /* sent since the last turn */
     uint64_t pass_events;
     mono_ms_t pass_at; /* the last turn */
     pthread_t thread;
-    struct task drain_task, drained_task, stop_task;
+    struct task freeze_task, drain_task, stop_task;
+    struct task phase_task; /* to the I/O thread: FROZEN, then DRAINED was reached */
 };
 
 /* Threads: main. The store is open. */
@@ -46,8 +58,10 @@ void fanout_free(struct fanout *f); /* NULL is fine. */
 
 /* Threads: any. */
 struct loop *fanout_loop(struct fanout *f);
-/* Ends all streams with DRAINING, and refuses new ones. Once all are gone `done` runs on the I/O
- * thread, with drained_task. */
+/* The two steps of a drain; `done` runs on the I/O thread, with phase_task, when each is over.
+ * First streams are refused and come to rest, or are cut off, which needs connections that are not
+ * told to go away yet. Then they all end with DRAINING, at once. */
+void fanout_freeze(struct fanout *f, void (*done)(struct task *t));
 void fanout_drain(struct fanout *f, void (*done)(struct task *t));
 int fanout_load(const struct fanout *f);
 void fanout_expect(struct fanout *f);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* (1) No wake-up is lost: a poster pushes, then sets `rung`; the reader clears `rung`, then takes
- * the inbox. So a poster that found `rung` set pushed before the reader's next look. (2) At most
- * one bell is outstanding, however many post. */
+/* (1) No wake-up is lost: a poster pushes, then sets `rung`; the reader clears `rung`, then
+ *     takes the inbox. So a poster that found `rung` set pushed before the reader's next look.
+ * (2) At most one bell is outstanding, however many post. */
 #include "server/loop.h"
 
 #include <assert.h>

@@ -34,6 +34,8 @@
 #define TICK_MS         10000
 #define TRIM_STREAMS    1000 /* memory goes back to the system after so many streams ended */
 #define CANCEL_AFTER_MS 500  /* behind the grace: what the streams' own ends did not reach */
+#define QUIET_MS        500  /* for peers to leave by themselves when no call is left */
+#define DRAIN_TICK_MS   50
 
 struct program {
     struct config config;
@@ -218,18 +220,33 @@ static int serve(struct program *p)
 /* ---- Stop
  * ---------------------------------------------------------------------------------------- */
 
+/* True: whoever is still there was given its time. */
+static bool must_cancel(const struct program *p, mono_ms_t cancel_at)
+{
+    mono_ms_t now = loop_now();
+    mono_ms_t quiet_since = rpc_quiet_since(p->server.rpc);
+    if (quiet_since != 0 && now - quiet_since >= QUIET_MS) {
+        return true;
+    }
+    if (now >= cancel_at) {
+        log_warn("some clients did not end in time; their calls are cancelled");
+        return true;
+    }
+    return false;
+}
+
 static void drain(struct program *p)
 {
     listeners_close(p->server.listeners);
     rpc_drain(p->server.rpc);
     mono_ms_t cancel_at = loop_now() + p->config.drain_ms + CANCEL_AFTER_MS;
+    bool cancelled = false;
     for (;;) {
         struct pollfd fds[2] = {
             {.fd = p->over,    .events = POLLIN},
             {.fd = p->signals, .events = POLLIN}
         };
-        mono_ms_t left = cancel_at - loop_now();
-        int e = poll(fds, 2, left > 0 ? (int)(left < TICK_MS ? left : TICK_MS) : TICK_MS);
+        int e = poll(fds, 2, DRAIN_TICK_MS);
         if (e > 0 && fds[0].revents != 0) {
             return;
         }
@@ -238,10 +255,9 @@ static void drain(struct program *p)
             log_warn("a second signal: leaving at once");
             _exit(128 + signo);
         }
-        if (loop_now() >= cancel_at) {
-            log_warn("some clients did not end in time; their calls are cancelled");
+        if (!cancelled && must_cancel(p, cancel_at)) {
+            cancelled = true;
             rpc_cancel_all(p->server.rpc);
-            cancel_at = loop_now() + TICK_MS;
         }
     }
 }

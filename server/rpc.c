@@ -3,9 +3,10 @@
  *     wait in gRPC core, which has no bound for them, only while this thread is busy.
  * (2) The server's own end is reported once its connections are gone; `over` is called when that
  *     is so and `held`, the slots, calls and streams of the I/O thread, is zero.
- * (3) Connections are told to go away after the last watch has ended, not before: with the last
- *     stream of such a connection gRPC core closes it, and if that stream had to be cut off, its
- *     status would never arrive. Subscribing meanwhile is refused with DRAINING. */
+ * (3) A drain: watches come to rest, or are cut off; then connections are told to go away; then
+ *     watches end. Not later, since many clients look at their connection only during a call. Not
+ *     earlier, since with the last stream of such a connection gRPC core closes it, and the
+ *     status of a stream that was cut off would never arrive. */
 #include "server/rpc.h"
 
 #include <assert.h>
@@ -33,8 +34,10 @@ struct rpc {
     grpc_server_credentials *plain;
     void **registered; /* as methods[] */
     pthread_t thread;
-    bool draining;           /* the I/O thread's */
-    size_t fanouts_draining; /* those which still have streams */
+    bool draining;             /* the I/O thread's */
+    bool leaving;              /* connections were told to go away */
+    size_t fanouts_waited_for; /* for a step of the drain */
+    _Atomic mono_ms_t quiet_since;
     bool server_over;
     bool told_over;
     bool stop;
@@ -62,9 +65,14 @@ void rpc_hold(struct rpc *r)
 
 static void check_over(struct rpc *r)
 {
-    if (r->server_over && r->held == 0 && !r->told_over) { /* (2) */
+    if (!r->leaving || r->held > 0 || r->fanouts_waited_for > 0 || r->told_over) {
+        return;
+    }
+    if (r->server_over) { /* (2) */
         r->told_over = true;
         r->over(r->over_arg);
+    } else if (atomic_load(&r->quiet_since) == 0) {
+        atomic_store(&r->quiet_since, loop_now());
     }
 }
 
@@ -242,24 +250,42 @@ static void server_over(struct tag *t, bool ok)
 
 static void watches_ended(struct task *t)
 {
-    struct rpc *r = CONTAINER(t, struct fanout, drained_task)->srv->rpc;
-    r->fanouts_draining--;
-    if (r->fanouts_draining == 0) { /* (3) */
-        r->on_server_over.fn = server_over;
-        loop_hand_over(&r->on_server_over);
-        grpc_server_shutdown_and_notify(r->grpc, r->loop.cq, &r->on_server_over);
+    struct rpc *r = CONTAINER(t, struct fanout, phase_task)->srv->rpc;
+    r->fanouts_waited_for--;
+    check_over(r);
+}
+
+static void watches_rest(struct task *t)
+{
+    struct rpc *r = CONTAINER(t, struct fanout, phase_task)->srv->rpc;
+    r->fanouts_waited_for--;
+    if (r->fanouts_waited_for > 0) {
+        return;
+    }
+    r->on_server_over.fn = server_over;
+    loop_hand_over(&r->on_server_over);
+    grpc_server_shutdown_and_notify(r->grpc, r->loop.cq, &r->on_server_over);
+    r->leaving = true;
+    r->fanouts_waited_for = r->srv->n_fanouts;
+    for (size_t i = 0; i < r->srv->n_fanouts; i++) {
+        fanout_drain(r->srv->fanouts[i], watches_ended);
     }
 }
 
 static void drain(struct task *t)
 {
-    struct rpc *r = CONTAINER(t, struct rpc, drain_task);
+    struct rpc *r = CONTAINER(t, struct rpc, drain_task); /* (3) */
     r->draining = true;
     health_drain(r->srv->health);
-    r->fanouts_draining = r->srv->n_fanouts;
+    r->fanouts_waited_for = r->srv->n_fanouts;
     for (size_t i = 0; i < r->srv->n_fanouts; i++) {
-        fanout_drain(r->srv->fanouts[i], watches_ended);
+        fanout_freeze(r->srv->fanouts[i], watches_rest);
     }
+}
+
+mono_ms_t rpc_quiet_since(const struct rpc *r)
+{
+    return atomic_load(&r->quiet_since);
 }
 
 void rpc_drain(struct rpc *r)

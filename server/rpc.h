@@ -20,9 +20,12 @@ struct loop *rpc_loop(struct rpc *r);
 /* Hands a connected socket over, which must not block. Threads: main. */
 void rpc_add_connection(struct rpc *r, int fd);
 
-/* Watches are ended with a reason and new ones refused; then peers are told to go elsewhere, and
- * calls are no longer taken. Threads: main. */
+/* Watches are ended with a reason and new ones refused, peers are told to go elsewhere, and calls
+ * are no longer taken. Threads: main. */
 void rpc_drain(struct rpc *r);
+/* Since when all that is left of a drain is connections without calls; 0: there is more. Peers that
+ * do not look at theirs keep them open. Threads: main. */
+mono_ms_t rpc_quiet_since(const struct rpc *r);
 /* Cancels what is left, watches too. Threads: main. */
 void rpc_cancel_all(struct rpc *r);
 /* After `over`: ends the I/O thread. Threads: main. */

@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* (1) At most one message of a stream is on its way, so what a client that does not read can hold
- * is one batch, and a bookmark is never ahead of what was sent before it. (2) A bookmark carries
- * the watcher's own version and position, never the head. (3) An idle stream has one tag
- * outstanding, that of the peer's leaving. (4) The blocks of a message are pinned until it was
- * sent. They are shared, so the bytes pinned are counted where a block's pins become one or none.
- */
+/* (1) At most one message of a stream is on its way, so what a client that does not read can
+ *     hold is one batch, and a bookmark is never ahead of what was sent before it.
+ * (2) A bookmark carries the watcher's own version and position, never the head.
+ * (3) An idle stream has one tag outstanding, that of the peer's leaving. */
 #include "server/stream.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 #include "proto/wire.h"
-#include "server/codec.h"
 #include "server/fanout.h"
+#include "server/message.h"
 #include "server/status.h"
 #include "store/base/logline.h"
 #include "store/base/metric.h"
 
 #define IDLE_BOOKMARK_FACTOR 6
 #define INTERVAL_MIN_MS      100
+#define FINAL_GRACE_MS       1000
 /* Our own bookmarks come in steps, so that many idle streams wake the thread seldom. */
 #define BOOKMARK_STEP_MS 100
 
@@ -68,61 +67,8 @@ struct str stream_client_id(const struct stream *s)
 
 /* ---- Sending ------------------------------------------------------------------------------- */
 
-static void pin(struct stream *s, struct watch_batch *b)
-{
-    for (size_t i = 0; i < b->n_pieces; i++) {
-        struct blob *blob = TAKE(b->pieces[i].blob);
-        if (atomic_fetch_add_explicit(&blob->pins, 1, memory_order_relaxed) == 0) {
-            metric_add(M_PINNED_BYTES, (int64_t)blob->n); /* (4) */
-        }
-        s->pins[i] = blob;
-    }
-    s->n_pins = (uint8_t)b->n_pieces;
-    b->n_pieces = 0;
-}
-
-static void unpin(struct stream *s)
-{
-    for (size_t i = 0; i < s->n_pins; i++) {
-        struct blob *blob = s->pins[i];
-        if (atomic_fetch_sub_explicit(&blob->pins, 1, memory_order_relaxed) == 1) {
-            metric_add(M_PINNED_BYTES, -(int64_t)blob->n);
-        }
-        blob_unref(blob);
-    }
-    s->n_pins = 0;
-}
-
-/* The owner's empty head, with the position of all that was pulled. */
-static struct buf *head_begin(struct stream *s)
-{
-    uint8_t position[POSITION_MAX];
-    size_t n = watcher_position(s->watcher, position);
-    struct buf *head = &s->owner->head;
-    buf_clear(head);
-    wire_append_position((struct str){(const char *)position, n}, head);
-    return head;
-}
-
-static struct buf *bookmark_begin(struct stream *s, rv_t rv)
-{
-    struct buf *head = head_begin(s);
-    wire_append_bookmark(rv, head); /* (2) */
-    metric_add(M_BOOKMARKS_SENT, 1);
-    return head;
-}
-
-static void message_begin(struct stream *s, const struct buf *head)
-{
-    assert(!head->full);
-    grpc_slice_buffer *sb = &s->owner->message->data.raw.slice_buffer;
-    assert(sb->count == 0);
-    grpc_slice_buffer_add(sb, grpc_slice_from_copied_buffer(head->p, head->n));
-    metric_add(M_MESSAGES_SENT, 1);
-}
-
 /* Starts the message in the owner's buffer; the stream is SENDING from now on. */
-static void message_send(struct stream *s, mono_ms_t now)
+static void send_message(struct stream *s, mono_ms_t now)
 {
     grpc_op ops[2];
     size_t n = 0;
@@ -144,28 +90,17 @@ static void send_bookmark(struct stream *s, rv_t rv, mono_ms_t now)
     s->pulled_since_due = false;
     s->bookmarked_at = now;
     s->bookmarked_rv = rv;
-    message_begin(s, bookmark_begin(s, rv));
-    message_send(s, now);
+    message_bookmark(s, rv); /* (2) */
+    send_message(s, now);
 }
 
 static void send_batch(struct stream *s, struct watch_batch *b, mono_ms_t now)
 {
-    struct buf *head = head_begin(s);
-    if (b->kind == BATCH_SYNCED) {
-        wire_append_synced(b->rv, head);
-    }
-    message_begin(s, head);
-    grpc_slice_buffer *sb = &s->owner->message->data.raw.slice_buffer;
-    for (size_t i = 0; i < b->n_pieces; i++) {
-        const struct watch_piece *p = &b->pieces[i];
-        grpc_slice_buffer_add(sb, codec_slice(p->blob, p->at, p->n));
-    }
-    pin(s, b);
     s->events_sent += b->events;
     s->owner->pass_messages++;
     s->owner->pass_events += b->events;
-    metric_add(M_EVENTS_SENT, (int64_t)b->events);
-    message_send(s, now);
+    message_batch(s, b);
+    send_message(s, now);
 }
 
 /* ---- The end -------------------------------------------------------------------------------- */
@@ -207,8 +142,9 @@ static void leave(struct stream *s)
     move(s, STREAM_GONE);
 }
 
-/* The status, with a bookmark in front if it is wanted and one can be given. */
-static void finish(struct stream *s, const struct err *err, bool bookmark)
+/* The status, with a bookmark in front if it is wanted and one can be given. For that there may be
+ * no room at the client; then its call is cut off after grace_ms, if that is not negative. */
+static void finish(struct stream *s, const struct err *err, bool bookmark, mono_ms_t grace_ms)
 {
     struct status st;
     status_init(&st, err);
@@ -220,7 +156,7 @@ static void finish(struct stream *s, const struct err *err, bool bookmark)
     }
     rv_t rv = bookmark && s->watcher != NULL ? watcher_rv(s->watcher) : 0;
     if (rv != 0) {
-        message_begin(s, bookmark_begin(s, rv));
+        message_bookmark(s, rv);
         ops[n] = (grpc_op){.op = GRPC_OP_SEND_MESSAGE};
         ops[n++].data.send_message.send_message = s->owner->message;
     }
@@ -232,6 +168,10 @@ static void finish(struct stream *s, const struct err *err, bool bookmark)
     }
     retire(s);
     timers_clear(&s->owner->timers, &s->timer);
+    if (rv != 0 && err != NULL && grace_ms >= 0) {
+        s->end = mem_dup(err, sizeof(*err));
+        timers_set(&s->owner->timers, &s->timer, loop_now() + grace_ms);
+    }
     move(s, STREAM_FINAL);
     s->pending++;
     loop_batch(s->call, ops, n, &s->on_final);
@@ -246,11 +186,12 @@ void stream_cut(struct stream *s, const struct err *err)
 
 void stream_end(struct stream *s, const struct err *err, bool bookmark, mono_ms_t grace_ms)
 {
+    assert(err != NULL || grace_ms < 0); /* nothing is cut off with OK */
     if (s->state == STREAM_FINAL || s->state == STREAM_GONE) {
         return;
     }
     if (!is_on_its_way(s)) {
-        finish(s, err, bookmark);
+        finish(s, err, bookmark, grace_ms);
         return;
     }
     free(s->end);
@@ -314,10 +255,12 @@ void stream_bookmark(struct stream *s)
 
 void stream_timer_due(struct stream *s, mono_ms_t now)
 {
-    if (s->state == STREAM_CLOSING) {
+    if (s->state == STREAM_CLOSING || s->state == STREAM_FINAL) {
         CLEANUP(freep) struct err *end = TAKE(s->end);
-        struct err ok = {.code = ERR_CANCELLED, .msg = "the watch reached its end"};
-        stream_cut(s, end != NULL ? end : &ok);
+        if (s->state == STREAM_CLOSING) {
+            leave(s);
+        }
+        status_cancel(s->call, end);
         return;
     }
     if (s->end_at != 0 && now >= s->end_at) {
@@ -347,7 +290,7 @@ static enum errc open_watcher(struct stream *s, struct err *err)
         *err = ask->refused;
         return err->code;
     }
-    if (f->draining) {
+    if (f->phase != FANOUT_SERVING) {
         return err_set(err, ERR_DRAINING, "the server is about to end; try again");
     }
     if (ask->options.start == START_RESUME &&
@@ -372,10 +315,8 @@ static void greet(struct stream *s, mono_ms_t now)
         .head = store_head(srv->store),
         .floor = store_floor(srv->store),
     };
-    struct buf *head = head_begin(s);
-    wire_append_started(&started, head);
-    message_begin(s, head);
-    message_send(s, now);
+    message_started(s, &started);
+    send_message(s, now);
 }
 
 static void listen_for_leaving(struct stream *s)
@@ -403,7 +344,7 @@ static void open_stream(struct task *t)
         if (e == ERR_EXPIRED) {
             metric_add(M_WATCHES_EXPIRED, 1);
         }
-        finish(s, &err, false);
+        finish(s, &err, false, -1);
         return;
     }
     metric_add(M_WATCHES, 1);
@@ -434,13 +375,13 @@ static void sent(struct tag *t, bool ok)
 {
     struct stream *s = CONTAINER(t, struct stream, on_sent);
     s->pending--;
-    unpin(s);
+    message_unpin(s);
     if (is_on_its_way(s)) {
         if (!ok) {
             leave(s); /* the peer's leaving will be told, too */
         } else if (s->state == STREAM_CLOSING) {
             CLEANUP(freep) struct err *end = TAKE(s->end);
-            finish(s, end, s->end_bookmark);
+            finish(s, end, s->end_bookmark, FINAL_GRACE_MS);
         } else {
             move(s, s->pull_due || s->bookmark_due ? STREAM_READY : STREAM_IDLE);
         }
@@ -510,7 +451,7 @@ static bool pull(struct stream *s, mono_ms_t now)
             log_warn("a watch ended for a fault subscription=%s reason=%s error=\"%s\"", s->id,
                      err_info(err.code)->reason, err.msg);
         }
-        finish(s, &err, false);
+        finish(s, &err, false, -1);
         return true;
     }
     if (batch.kind == BATCH_NONE) {

@@ -5,7 +5,6 @@
  *     out again only when it is certain that the transaction cannot come back.
  * (3) After a failure that is not ERR_STORAGE_FULL nothing is written until recover has succeeded.
  */
-#include <assert.h>
 #include <inttypes.h>
 #include <sys/stat.h>
 

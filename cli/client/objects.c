@@ -200,6 +200,7 @@ void watch_write_start(struct watch_client *c, const struct watch_write *w, int6
                               .give_up_ms = give_up_ms > 0 ? give_up_ms : 0,
                               .attempt_ms = c->timeout_ms,
                               .done = write_done,
+                              .drop = free,
                               .arg = s};
     (void)unary_start(c, &spec, &out);
 }

@@ -2,7 +2,7 @@
 /* Invariants:
  * (1) A unary is in c->waiting or in c->flying, according to its state, until it is freed.
  * (2) Its one batch is out exactly while it is FLYING; it is freed only when the batch is back.
- * (3) `done` is called at most once, and last. */
+ * (3) Either `done` or `drop` is called, once, and last. */
 #include "cli/client/unary.h"
 
 #include <assert.h>
@@ -45,6 +45,8 @@ static void unary_finish(struct unary *u, struct str response, const struct err 
     TAILQ_REMOVE(&u->client->waiting, u, entry);
     if (!u->cancelled) {
         u->spec.done(u->spec.arg, response, err, from_server);
+    } else if (u->spec.drop != NULL) {
+        u->spec.drop(u->spec.arg);
     }
     unary_free(u);
 }
@@ -53,11 +55,14 @@ static void unary_finish(struct unary *u, struct str response, const struct err 
 static void unary_give_up(struct unary *u)
 {
     const struct link *l = &u->client->link;
-    const char *why = u->last.code != OK ? u->last.msg : l->trouble;
+    const char *why = u->last.code == ERR_DEADLINE ? ""
+                      : u->last.code != OK         ? u->last.msg
+                                                   : l->trouble;
     struct err err;
     if (u->ambiguous && u->spec.write) {
         err_set(&err, ERR_OUTCOME_UNKNOWN,
-                "no answer in time (%s); the write may or may not have been done", why);
+                "no answer in time%s%s; the write may or may not have been done",
+                *why != '\0' ? ": " : "", why);
     } else if (!l->ever) {
         err_set(&err, ERR_UNAVAILABLE, "%s", *why != '\0' ? why : "no connection in time");
     } else if (u->last_from_server) {

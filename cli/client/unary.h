@@ -22,6 +22,7 @@ struct unary_spec {
     int64_t give_up_ms; /* 0: never */
     int64_t attempt_ms;
     unary_done_fn *done;
+    void (*drop)(void *arg); /* instead of `done` after unary_cancel; may be NULL */
     void *arg;
 };
 

@@ -138,7 +138,7 @@ def what_is_listed_is_true(t):
        [("objects", "default", False), ("jobs", "", True)], "selections")
     assert "app in (a,b)" in listed.selections[0].label_selector, listed
     assert listed.peer.startswith("unix:"), listed.peer
-    assert 0 < listed.age_ms < 60_000 * SLOW and listed.stalled_ms == 0, listed
+    assert listed.age_ms < 60_000 * SLOW and listed.stalled_ms < 1000, listed
 
 
 if __name__ == "__main__":

@@ -82,7 +82,8 @@ def a_client_that_does_not_read_harms_nobody(t):
     t.note(f"{len(versions) * PAD / 1e6:.0f} MB while 4 clients slept: resident {before / 1e6:.0f} -> "
            f"{peak / 1e6:.0f} MB, put to event p50 {times[len(times) // 2] * 1e3:.1f} ms, "
            f"worst {times[-1] * 1e3:.1f} ms")
-    assert peak - before < 32_000_000, f"memory grew from {before} to {peak}"
+    # A sanitizer keeps freed memory for a while.
+    assert peak - before < 32_000_000 * SLOW, f"memory grew from {before} to {peak}"
     assert times[-1] < 1 * SLOW, f"others waited {times[-1]:.2f} s"
     for i, (call, first) in enumerate(zip(calls, since)):
         got = []
