@@ -142,12 +142,6 @@ static void leave(struct stream *s)
     move(s, STREAM_GONE);
 }
 
-/* Within a snapshot no bookmark can be given; one that is due comes after it. */
-static bool may_bookmark(const struct stream *s)
-{
-    return s->watcher != NULL && watcher_phase(s->watcher) != WATCH_SNAPSHOT;
-}
-
 /* The status, with a bookmark in front if it is wanted and one can be given. For that there may be
  * no room at the client; then its call is cut off after grace_ms, if that is not negative. */
 static void finish(struct stream *s, const struct err *err, bool bookmark, mono_ms_t grace_ms)
@@ -160,8 +154,9 @@ static void finish(struct stream *s, const struct err *err, bool bookmark, mono_
         ops[n++] = (grpc_op){.op = GRPC_OP_SEND_INITIAL_METADATA};
         s->greeted = true;
     }
-    if (bookmark && may_bookmark(s)) {
-        message_bookmark(s, watcher_rv(s->watcher));
+    rv_t rv = bookmark && s->watcher != NULL ? watcher_rv(s->watcher) : 0;
+    if (rv != 0) {
+        message_bookmark(s, rv);
         ops[n] = (grpc_op){.op = GRPC_OP_SEND_MESSAGE};
         ops[n++].data.send_message.send_message = s->owner->message;
     }
@@ -274,8 +269,9 @@ void stream_timer_due(struct stream *s, mono_ms_t now)
     }
     if (now >= s->bookmark_at) {
         rv_t rv = watcher_rv(s->watcher);
-        if (s->interval_ms != 0 || rv != s->bookmarked_rv ||
-            now - s->bookmarked_at >= own_interval(s) * IDLE_BOOKMARK_FACTOR) {
+        if (s->interval_ms != 0 ||
+            (rv != 0 && (rv != s->bookmarked_rv ||
+                         now - s->bookmarked_at >= own_interval(s) * IDLE_BOOKMARK_FACTOR))) {
             stream_bookmark(s);
         }
         schedule_bookmark(s, now);
@@ -471,12 +467,13 @@ void stream_pump(struct stream *s, mono_ms_t now)
 {
     /* A bookmark that was asked for should tell of what is there already, so one batch goes first;
      * only one, or a busy stream would never get it. */
-    bool bookmark_first = s->bookmark_due && s->pulled_since_due && may_bookmark(s);
+    bool bookmark_first = s->bookmark_due && s->pulled_since_due && watcher_rv(s->watcher) != 0;
     if (!bookmark_first && s->pull_due && pull(s, now)) {
         return;
     }
-    if (s->bookmark_due && may_bookmark(s)) {
-        send_bookmark(s, watcher_rv(s->watcher), now);
+    rv_t rv = s->bookmark_due ? watcher_rv(s->watcher) : 0;
+    if (rv != 0) {
+        send_bookmark(s, rv, now);
     } else {
         move(s, STREAM_IDLE);
     }
