@@ -132,6 +132,14 @@ static enum errc slice(struct store *s, rv_t upto, size_t rows, size_t *ret_remo
     return rc;
 }
 
+/* Readies events <= upto to be removed; *ret_done: they are, no more of it is needed. */
+static enum errc fold(struct store *s, rv_t upto, bool *ret_done, struct err *err)
+{
+    *ret_done = true;
+    const struct engine_ops *ops = s->engine->ops;
+    return ops->fold != NULL ? ops->fold(s->engine, upto, SLICE_ROWS, ret_done, err) : OK;
+}
+
 static enum errc serve_request(struct store *s, struct compaction *c, bool *ret_done)
 {
     if (!c->started) {
@@ -143,7 +151,15 @@ static enum errc serve_request(struct store *s, struct compaction *c, bool *ret_
     rv_t upto = c->upto < pinned ? c->upto : pinned;
     enum errc rc = OK;
     if (upto > store_floor(s)) {
-        rc = slice(s, upto, SLICE_ROWS, &removed, &c->err);
+        bool folded = false;
+        rc = fold(s, upto, &folded, &c->err);
+        if (rc == OK && !folded) {
+            *ret_done = false;
+            return OK;
+        }
+        if (rc == OK) {
+            rc = slice(s, upto, SLICE_ROWS, &removed, &c->err);
+        }
     }
     c->removed += removed;
     c->floor = store_floor(s);
@@ -173,7 +189,16 @@ enum errc compact_slice(struct store *s, struct compaction *c, bool *ret_request
     if (upto == 0) {
         return OK;
     }
-    enum errc rc = slice(s, upto, rows, &removed, &err);
+    bool folded = false;
+    rv_t first = store_floor(s) + rows < upto ? store_floor(s) + rows : upto;
+    enum errc rc = fold(s, first, &folded, &err);
+    if (rc == OK && !folded) {
+        *ret_more = true;
+        return OK;
+    }
+    if (rc == OK) {
+        rc = slice(s, upto, rows, &removed, &err);
+    }
     *ret_more = rc == OK && removed != 0 && due(s, &rows) != 0;
     return rc;
 }

@@ -18,18 +18,21 @@ struct engine_reader;
 /* Handle of an object's row, given by the engine; never reused while the object lives. */
 typedef int64_t row_t;
 
-/* One change to commit. The caller fills the event except rv (and time), the row of an object
- * that exists, and the object's hashes; all borrowed until commit returns. */
+/* One change to commit. The caller fills the event except rv and time, and the row of an object
+ * that exists; all borrowed until commit returns. */
 struct change {
     struct event event; /* rv and time: out */
     row_t row;          /* in for an update or deletion (0: of an object that the same batch
-                           creates, found by its key), out for a creation */
-    uint64_t hash;      /* of the object in event.body */
-    uint64_t spec_hash;
+                           creates), out for a creation */
 };
 
-/* What an event costs on disk besides its texts, about. */
+/* What an event counts in the bytes of the history: its texts, and its columns about. */
 #define ENGINE_EVENT_OVERHEAD 64
+static inline size_t engine_event_bytes(const struct event *ev, size_t delta_n, size_t body_n)
+{
+    return ENGINE_EVENT_OVERHEAD + ev->key.resource.n + ev->key.ns.n + ev->key.name.n +
+           ev->labels.n + delta_n + body_n;
+}
 
 /* What the engine tells the store. Called on the writer, inside commit and recover. */
 struct engine_sink {
@@ -79,9 +82,9 @@ struct engine_ops {
      * Errors: ERR_UNAVAILABLE: try again later; ERR_DATA_LOSS. */
     enum errc (*recover)(struct engine *e, struct err *err);
 
-    /* Must. The object in a row, as a new reference, within the writer's own view.
+    /* Must. An object in the version that the writer knows as its last, as a new reference.
      * Errors: ERR_NOT_FOUND, ERR_DATA_LOSS, ERR_UNAVAILABLE. */
-    enum errc (*load)(struct engine *e, row_t row, struct object **ret, struct err *err);
+    enum errc (*load)(struct engine *e, row_t row, rv_t rv, struct object **ret, struct err *err);
 
     /* Must. The event of one version, to answer a repeated request. Borrowed until the next call
      * to the engine. Errors: ERR_NOT_FOUND, ERR_DATA_LOSS. */
@@ -96,6 +99,12 @@ struct engine_ops {
     enum errc (*compact)(struct engine *e, rv_t upto, size_t max_rows,
                          void (*gone)(void *arg, rv_t rv, const struct key *key, size_t bytes),
                          void *arg, rv_t *ret_floor, struct err *err);
+
+    /* May be NULL: commits leave nothing for later. Does at most max_rows of what commits left, as
+     * far as it concerns events <= upto; compact removes none of which something is left.
+     * *ret_done: nothing is. Errors: as commit. */
+    enum errc (*fold)(struct engine *e, rv_t upto, size_t max_rows, bool *ret_done,
+                      struct err *err);
 
     /* May be NULL. Makes `seconds` of running time durable with the next commit or at once: the
      * store's own clock, which runs only while the store does. */
@@ -112,8 +121,10 @@ struct engine_ops {
     enum errc (*view_begin)(struct engine_reader *r, rv_t *ret_head, struct err *err);
     void (*view_end)(struct engine_reader *r);
 
-    /* Must, within a view. The object in a row. *ret is a new reference. ERR_NOT_FOUND if gone. */
-    enum errc (*read_row)(struct engine_reader *r, row_t row, struct object **ret, struct err *err);
+    /* Must, within a view. One version of an object: the last one, or one whose event is kept. *ret
+     * is a new reference. ERR_NOT_FOUND if it is neither. */
+    enum errc (*read_object)(struct engine_reader *r, row_t row, rv_t rv, struct object **ret,
+                             struct err *err);
     /* Must, within a view. The event of a version; borrowed until the next read or the view's end.
      * Errors: ERR_NOT_FOUND, ERR_DATA_LOSS. */
     enum errc (*read_event)(struct engine_reader *r, rv_t rv, struct event *ret, struct err *err);
@@ -128,7 +139,7 @@ struct engine_ops {
     enum errc (*history_keys)(struct engine_reader *r, rv_t after, rv_t upto,
                               bool (*fn)(void *arg, const struct event *ev, size_t bytes),
                               void *arg, struct err *err);
-    /* Must, within a view: all objects, in the engine's own best order, for the start-up. */
+    /* Must, within a view, before the first commit: all objects, in the engine's own best order. */
     enum errc (*objects)(struct engine_reader *r,
                          bool (*fn)(void *arg, const struct engine_object *o), void *arg,
                          struct err *err);

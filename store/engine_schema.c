@@ -29,7 +29,8 @@ static const char *const steps[SCHEMA_VERSION] = {
     " resource TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL, generation INTEGER NOT NULL,"
     " prev_rv INTEGER NOT NULL, prev_generation INTEGER NOT NULL, splice INTEGER NOT NULL,"
     " prev_splice INTEGER NOT NULL, labels TEXT, prev_labels TEXT, request_id BLOB,"
-    " crc INTEGER NOT NULL, delta BLOB, body BLOB NOT NULL) STRICT;",
+    " hash INTEGER NOT NULL, spec_hash INTEGER NOT NULL, crc INTEGER NOT NULL, delta BLOB,"
+    " body BLOB NOT NULL) STRICT;",
 };
 
 /* The head of a SQLite file. See: https://sqlite.org/fileformat.html#the_database_header */
@@ -106,8 +107,8 @@ static int give_identity(sqlite3 *db)
     int64_t now = clock_wall(&clock_system);
     char *sql = sqlite3_mprintf(
         "PRAGMA application_id=%d;"
-        "INSERT INTO meta VALUES('store_id',%Q),('created',%lld),('floor',0),('run_seconds',0),"
-        "('clean',1);"
+        "INSERT INTO meta VALUES('store_id',%Q),('created',%lld),('floor',0),('folded',0),"
+        "('run_seconds',0),('clean',1);"
         "INSERT INTO epochs VALUES(1,%lld,0,0,%lld,'created');",
         SCHEMA_APPLICATION_ID, store_id, (long long)now, (long long)random, (long long)now);
     int rc = sql != NULL ? exec(db, sql) : SQLITE_NOMEM;

@@ -12,7 +12,7 @@
 
 #define COUNT_FREE_EVERY 256 /* commits */
 
-static enum errc suspect(struct err *err)
+enum errc engine_sqlite_suspect(struct err *err)
 {
     return err_set(err, ERR_UNAVAILABLE, "storage: recovering from an earlier fault, try again");
 }
@@ -38,82 +38,91 @@ static enum errc txn_fail(struct engine_sqlite *s, int rc, bool at_commit, const
     return code;
 }
 
-/* One row was to change and did; else our maps and the table differ. */
-static int run_on_one(struct engine_sqlite *s, enum conn_statement id)
+enum errc engine_sqlite_end_txn(struct engine_sqlite *s, int rc, const char *doing, struct err *err)
 {
-    int rc = conn_run(&s->w, id);
-    return rc == SQLITE_OK && sqlite3_changes(s->w.db) != 1 ? SQLITE_CORRUPT : rc;
+    if (rc != SQLITE_OK) {
+        return txn_fail(s, rc, false, doing, err);
+    }
+    rc = conn_run(&s->w, ST_COMMIT);
+    return rc == SQLITE_OK ? OK : txn_fail(s, rc, true, doing, err);
 }
 
-static int find_row(struct engine_sqlite *s, const struct key *k, row_t *ret)
+int engine_sqlite_find_row(struct conn *c, const struct key *k, row_t *ret, rv_t *ret_rv)
 {
-    CLEANUP(stmt_resetp) sqlite3_stmt *st = s->w.st[ST_OBJECT_FIND];
+    CLEANUP(stmt_resetp) sqlite3_stmt *st = c->st[ST_OBJECT_FIND];
     sqlite3_bind_text64(st, 1, k->resource.p, k->resource.n, SQLITE_STATIC, SQLITE_UTF8);
     sqlite3_bind_text64(st, 2, k->ns.p, k->ns.n, SQLITE_STATIC, SQLITE_UTF8);
     sqlite3_bind_text64(st, 3, k->name.p, k->name.n, SQLITE_STATIC, SQLITE_UTF8);
     int rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) {
-        *ret = sqlite3_column_int64(st, 0);
-        return SQLITE_OK;
-    }
-    return rc == SQLITE_DONE ? SQLITE_CORRUPT : rc;
+    *ret = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+    *ret_rv = rc == SQLITE_ROW ? (rv_t)sqlite3_column_int64(st, 1) : 0;
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int write_object(struct engine_sqlite *s, struct change *c)
+/* The row that an earlier change of the same commit gave the object. */
+static row_t row_of_earlier(const struct change *changes, size_t i)
 {
-    if (c->event.cause == CAUSE_CREATED) {
-        c->row = s->next_row++;
-        int rc = row_bind_object_add(s->w.st[ST_OBJECT_ADD], c->row, c);
-        return rc == SQLITE_OK ? conn_run(&s->w, ST_OBJECT_ADD) : rc;
-    }
-    if (c->row == 0) {
-        int rc = find_row(s, &c->event.key, &c->row);
-        if (rc != SQLITE_OK) {
-            return rc;
+    for (size_t k = i; k-- > 0;) {
+        if (key_eq(&changes[k].event.key, &changes[i].event.key)) {
+            return changes[k].row;
         }
     }
-    if (event_is_delete(&c->event)) {
-        sqlite3_bind_int64(s->w.st[ST_OBJECT_DROP], 1, c->row);
-        sqlite3_bind_int64(s->w.st[ST_OBJECT_DROP], 2, (int64_t)c->event.prev_rv);
-        return run_on_one(s, ST_OBJECT_DROP);
-    }
-    int rc = row_bind_object_set(s->w.st[ST_OBJECT_SET], c->row, c);
-    return rc == SQLITE_OK ? run_on_one(s, ST_OBJECT_SET) : rc;
+    return 0;
 }
 
-static int write_change(struct engine_sqlite *s, struct change *c)
+/* Only the event; the object's row is folded in later. */
+static int write_change(struct engine_sqlite *s, struct change *changes, size_t i)
 {
-    int rc = row_bind_event(s->w.st[ST_EVENT_ADD], &c->event);
-    if (rc == SQLITE_OK) {
-        rc = conn_run(&s->w, ST_EVENT_ADD);
+    struct change *c = &changes[i];
+    if (c->event.cause == CAUSE_CREATED) {
+        c->row = s->next_row++;
+    } else if (c->row == 0) {
+        c->row = row_of_earlier(changes, i);
     }
-    return rc == SQLITE_OK ? write_object(s, c) : rc;
+    int rc = row_bind_event(s->w.st[ST_EVENT_ADD], &c->event);
+    return rc == SQLITE_OK ? conn_run(&s->w, ST_EVENT_ADD) : rc;
+}
+
+/* Remembers the rows, should recover find that a commit happened although it failed. */
+static void note_attempt(struct engine_sqlite *s, const struct change *changes, size_t n)
+{
+    if (n > s->attempt.cap) {
+        s->attempt.cap = n;
+        s->attempt.rows = mem_realloc(s->attempt.rows, n * sizeof(row_t));
+    }
+    s->attempt.n = n;
+    for (size_t i = 0; i < n; i++) {
+        s->attempt.rows[i] = changes[i].row;
+    }
 }
 
 static enum errc commit(struct engine *e, struct change *changes, size_t n, struct err *err)
 {
     struct engine_sqlite *s = engine_sqlite_of(e);
     if (s->suspect) {
-        return suspect(err);
+        return engine_sqlite_suspect(err);
     }
     if (n == 0) {
         return OK;
     }
     wall_ms_t now = clock_wall(&clock_system);
     int rc = conn_run(&s->w, ST_BEGIN_WRITE);
+    if (rc == SQLITE_OK) {
+        rc = fold_with_commit(s, n);
+    }
     for (size_t i = 0; i < n && rc == SQLITE_OK; i++) {
         changes[i].event.rv = e->head + 1 + i;
         changes[i].event.time = now;
-        rc = write_change(s, &changes[i]);
+        rc = write_change(s, changes, i);
     }
-    if (rc != SQLITE_OK) {
-        return txn_fail(s, rc, false, "write", err);
-    }
-    rc = conn_run(&s->w, ST_COMMIT);
-    if (rc != SQLITE_OK) {
-        return txn_fail(s, rc, true, "commit", err);
+    note_attempt(s, changes, n);
+    enum errc code = engine_sqlite_end_txn(s, rc, "commit", err);
+    if (code != OK) {
+        return code;
     }
     e->head += n; /* (1) */
+    fold_committed(s);
+    fold_told(s, changes, n);
     if (++s->commits % COUNT_FREE_EVERY == 0) {
         engine_sqlite_count_free(s);
     }
@@ -123,17 +132,18 @@ static enum errc commit(struct engine *e, struct change *changes, size_t n, stru
     return OK;
 }
 
-static enum errc load(struct engine *e, row_t row, struct object **ret, struct err *err)
+static enum errc load(struct engine *e, row_t row, rv_t rv, struct object **ret, struct err *err)
 {
     struct engine_sqlite *s = engine_sqlite_of(e);
-    return s->suspect ? suspect(err) : row_load(&s->w, row, ret, err);
+    return s->suspect ? engine_sqlite_suspect(err)
+                      : row_load(&s->w, row, rv, dirty_find(&s->dirty, row) == NULL, ret, err);
 }
 
 static enum errc recall(struct engine *e, rv_t rv, struct event *ret, struct err *err)
 {
     struct engine_sqlite *s = engine_sqlite_of(e);
     if (s->suspect) {
-        return suspect(err);
+        return engine_sqlite_suspect(err);
     }
     CLEANUP(stmt_resetp) sqlite3_stmt *st = s->w.st[ST_EVENT_GET];
     sqlite3_bind_int64(st, 1, (int64_t)rv);
@@ -152,30 +162,28 @@ static enum errc recall(struct engine *e, rv_t rv, struct event *ret, struct err
     return code;
 }
 
-static int set_meta(struct engine_sqlite *s, const char *k, int64_t v)
+int engine_sqlite_bind_meta(struct engine_sqlite *s, const char *k, int64_t v)
 {
     sqlite3_bind_int64(s->w.st[ST_META_SET], 1, v);
     sqlite3_bind_text(s->w.st[ST_META_SET], 2, k, -1, SQLITE_STATIC);
-    return run_on_one(s, ST_META_SET);
+    int rc = conn_run(&s->w, ST_META_SET);
+    return rc == SQLITE_OK && sqlite3_changes(s->w.db) != 1 ? SQLITE_CORRUPT : rc;
 }
 
 enum errc engine_sqlite_set_meta(struct engine_sqlite *s, const char *k, int64_t v, struct err *err)
 {
     int rc = conn_run(&s->w, ST_BEGIN_WRITE);
     if (rc == SQLITE_OK) {
-        rc = set_meta(s, k, v);
+        rc = engine_sqlite_bind_meta(s, k, v);
     }
-    if (rc != SQLITE_OK) {
-        return txn_fail(s, rc, false, "write", err);
-    }
-    rc = conn_run(&s->w, ST_COMMIT);
-    return rc == SQLITE_OK ? OK : txn_fail(s, rc, true, "commit", err);
+    return engine_sqlite_end_txn(s, rc, "write", err);
 }
 
 static enum errc keep_clock(struct engine *e, int64_t run_seconds, struct err *err)
 {
     struct engine_sqlite *s = engine_sqlite_of(e);
-    return s->suspect ? suspect(err) : engine_sqlite_set_meta(s, "run_seconds", run_seconds, err);
+    return s->suspect ? engine_sqlite_suspect(err)
+                      : engine_sqlite_set_meta(s, "run_seconds", run_seconds, err);
 }
 
 /* Tells of the oldest events up to `upto`, at most max_rows; *ret_last is the last of them, or 0.
@@ -216,7 +224,7 @@ static enum errc compact(struct engine *e, rv_t upto, size_t max_rows,
 {
     struct engine_sqlite *s = engine_sqlite_of(e);
     if (s->suspect) {
-        return suspect(err);
+        return engine_sqlite_suspect(err);
     }
     rv_t last = 0, top = 0;
     int rc = conn_run(&s->w, ST_BEGIN_WRITE);
@@ -224,6 +232,7 @@ static enum errc compact(struct engine *e, rv_t upto, size_t max_rows,
         rc = newest(s, &top);
     }
     if (rc == SQLITE_OK && top != 0) {
+        upto = upto < s->folded ? upto : s->folded; /* the rest is still needed by objects */
         rc = tell_gone(s, upto < top ? upto : top - 1, max_rows, gone, arg, &last);
     }
     if (rc == SQLITE_OK && last != 0) {
@@ -231,14 +240,11 @@ static enum errc compact(struct engine *e, rv_t upto, size_t max_rows,
         rc = conn_run(&s->w, ST_EVENTS_DROP);
     }
     if (rc == SQLITE_OK && last != 0) {
-        rc = set_meta(s, "floor", (int64_t)last);
+        rc = engine_sqlite_bind_meta(s, "floor", (int64_t)last);
     }
-    if (rc != SQLITE_OK) {
-        return txn_fail(s, rc, false, "compact", err);
-    }
-    rc = conn_run(&s->w, last != 0 ? ST_COMMIT : ST_ROLLBACK);
-    if (rc != SQLITE_OK) {
-        return txn_fail(s, rc, true, "compact", err);
+    enum errc code = engine_sqlite_end_txn(s, rc, "compact", err);
+    if (code != OK) {
+        return code;
     }
     if (last != 0) {
         e->floor = last;
@@ -278,12 +284,13 @@ const struct engine_ops engine_sqlite_ops = {
     .load = load,
     .recall = recall,
     .compact = compact,
+    .fold = engine_sqlite_fold,
     .keep_clock = keep_clock,
     .reader_open = engine_sqlite_reader_open,
     .reader_close = engine_sqlite_reader_close,
     .view_begin = engine_sqlite_view_begin,
     .view_end = engine_sqlite_view_end,
-    .read_row = engine_sqlite_read_row,
+    .read_object = engine_sqlite_read_object,
     .read_event = engine_sqlite_read_event,
     .history = engine_sqlite_history,
     .history_keys = engine_sqlite_history_keys,

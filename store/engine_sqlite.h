@@ -10,6 +10,7 @@ struct engine_sqlite_options {
     const char *path; /* of the database; made if absent, mode 0600 */
     const char *vfs;  /* SQLite VFS to use; NULL: the default. For tests. */
     bool no_sync;     /* Nothing is synced: a fault that tests plant. Never set elsewhere. */
+    size_t fold_rows; /* objects that may lag behind their events; 0: 65,536. For tests. */
 };
 
 /* Opens or makes the database, takes the lock file beside it, migrates, recovers.

@@ -13,6 +13,7 @@
 
 #include "store/engine_schema.h"
 #include "store/engine_sqlite.h"
+#include "store/engine_sqlite_dirty.h"
 
 /* --- connection: engine_sqlite_conn.c ---------------------------------------------------- */
 
@@ -20,7 +21,7 @@
  * that a scan which leaves them out never follows an overflow page. */
 #define EVENT_IDENTITY                                                                      \
     "rv,time,cause,resource,ns,name,generation,prev_rv,prev_generation,splice,prev_splice," \
-    "labels,prev_labels,request_id,crc"
+    "labels,prev_labels,request_id,hash,spec_hash,crc"
 #define OBJECT_IDENTITY "id,rv,generation,resource,ns,name,labels,hash,spec_hash,splice,crc"
 
 enum conn_kind { CONN_WRITER = 1, CONN_READER = 2 };
@@ -32,11 +33,14 @@ enum conn_kind { CONN_WRITER = 1, CONN_READER = 2 };
     X(ST_COMMIT, CONN_WRITER, "COMMIT")                                                            \
     X(ST_ROLLBACK, CONN_WRITER | CONN_READER, "ROLLBACK")                                          \
     X(ST_STATE, CONN_WRITER | CONN_READER,                                                         \
-      "SELECT (SELECT max(rv) FROM events),(SELECT v FROM meta WHERE k='floor')")                  \
+      "SELECT (SELECT max(rv) FROM events),(SELECT v FROM meta WHERE k='floor'),"                  \
+      "(SELECT v FROM meta WHERE k='folded')")                                                     \
     X(ST_EVENT_ADD, CONN_WRITER,                                                                   \
       "INSERT INTO events(" EVENT_IDENTITY                                                         \
-      ",delta,body) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                                    \
+      ",delta,body) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                                \
     X(ST_EVENT_GET, CONN_WRITER | CONN_READER,                                                     \
+      "SELECT " EVENT_IDENTITY ",delta,body FROM events WHERE rv=?")                               \
+    X(ST_VERSION_GET, CONN_WRITER | CONN_READER,                                                   \
       "SELECT " EVENT_IDENTITY ",delta,body FROM events WHERE rv=?")                               \
     X(ST_HISTORY, CONN_WRITER | CONN_READER,                                                       \
       "SELECT " EVENT_IDENTITY ",delta,body FROM events WHERE rv>? AND rv<=? ORDER BY rv")         \
@@ -44,16 +48,16 @@ enum conn_kind { CONN_WRITER = 1, CONN_READER = 2 };
       "SELECT " EVENT_IDENTITY ",length(delta),length(body) FROM events"                           \
       " WHERE rv>? AND rv<=? ORDER BY rv LIMIT ?")                                                 \
     X(ST_EVENTS_DROP, CONN_WRITER, "DELETE FROM events WHERE rv<=?")                               \
-    X(ST_OBJECT_ADD, CONN_WRITER,                                                                  \
-      "INSERT INTO objects(" OBJECT_IDENTITY ",body) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)")             \
-    X(ST_OBJECT_SET, CONN_WRITER,                                                                  \
-      "UPDATE objects SET rv=?,generation=?,labels=?,hash=?,spec_hash=?,splice=?,crc=?,body=?"     \
-      " WHERE id=? AND rv=?")                                                                      \
-    X(ST_OBJECT_DROP, CONN_WRITER, "DELETE FROM objects WHERE id=? AND rv=?")                      \
+    X(ST_OBJECT_PUT, CONN_WRITER,                                                                  \
+      "INSERT INTO objects(" OBJECT_IDENTITY ",body) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"              \
+      " ON CONFLICT(id) DO UPDATE SET rv=excluded.rv,generation=excluded.generation,"              \
+      "labels=excluded.labels,hash=excluded.hash,spec_hash=excluded.spec_hash,"                    \
+      "splice=excluded.splice,crc=excluded.crc,body=excluded.body")                                \
+    X(ST_OBJECT_DROP, CONN_WRITER, "DELETE FROM objects WHERE id=?")                               \
     X(ST_OBJECT_GET, CONN_WRITER | CONN_READER,                                                    \
       "SELECT " OBJECT_IDENTITY ",body FROM objects WHERE id=?")                                   \
     X(ST_OBJECT_FIND, CONN_WRITER,                                                                 \
-      "SELECT id,rv,hash,spec_hash FROM objects WHERE resource=? AND ns=? AND name=?")             \
+      "SELECT id,rv FROM objects WHERE resource=? AND ns=? AND name=?")                            \
     X(ST_OBJECTS, CONN_READER, "SELECT " OBJECT_IDENTITY ",length(body) FROM objects ORDER BY id") \
     X(ST_LAST_ROW, CONN_WRITER, "SELECT max(id) FROM objects")                                     \
     X(ST_META_SET, CONN_WRITER, "UPDATE meta SET v=? WHERE k=?")                                   \
@@ -103,9 +107,8 @@ static inline void stmt_resetp(sqlite3_stmt **st)
 
 /* Each row has two checksums in its column crc: one of all columns but the big ones, so that scans
  * which leave those out are verified too, and one of everything. */
-int row_bind_event(sqlite3_stmt *st, const struct event *ev);                 /* ST_EVENT_ADD */
-int row_bind_object_add(sqlite3_stmt *st, row_t row, const struct change *c); /* ST_OBJECT_ADD */
-int row_bind_object_set(sqlite3_stmt *st, row_t row, const struct change *c); /* ST_OBJECT_SET */
+int row_bind_event(sqlite3_stmt *st, const struct event *ev);             /* ST_EVENT_ADD */
+int row_bind_object(sqlite3_stmt *st, row_t row, const struct event *ev); /* ST_OBJECT_PUT */
 
 /* The columns of the row at hand, borrowed from the statement until its next step or reset.
  * Errors: ERR_DATA_LOSS, naming the version. */
@@ -122,10 +125,21 @@ void row_event_unchecked(sqlite3_stmt *st, struct event *ret, size_t *ret_bytes)
 /* A copy of an event whose texts lie in `texts`, which is overwritten. */
 void row_event_copy(const struct event *ev, struct buf *texts, struct event *ret);
 
-/* The object of a row, as a new reference. Errors: as engine_ops.load. */
-enum errc row_load(struct conn *c, row_t row, struct object **ret, struct err *err) NODISCARD;
+/* One version of an object, as a new reference: from its row or from its event, looked for in this
+ * order if it is `folded`, else in the other. Errors: ERR_NOT_FOUND, ERR_DATA_LOSS, … */
+enum errc row_load(struct conn *c, row_t row, rv_t rv, bool folded, struct object **ret,
+                   struct err *err) NODISCARD;
 
 /* --- engine: engine_sqlite.c, engine_sqlite_open.c, engine_sqlite_reader.c ----------------- */
+
+/* See engine_sqlite_fold.c. */
+struct fold_pass {
+    bool active;
+    struct dirty_row *rows; /* in order */
+    size_t n;
+    size_t next, done; /* of rows: folded by the transaction at hand, and by those committed */
+    rv_t head;         /* when it began */
+};
 
 struct engine_sqlite {
     struct engine base;
@@ -142,7 +156,15 @@ struct engine_sqlite {
     bool suspect;        /* a commit failed: only recover may come next */
     row_t next_row;      /* rows are never used again, so a late reader finds none or its own */
     struct buf recalled; /* the texts of the event that recall gave */
-    unsigned commits;    /* since the free pages were counted */
+    struct dirty dirty;  /* rows that lag behind their events */
+    struct fold_pass pass;
+    size_t fold_rows;    /* dirty ones that begin a pass */
+    _Atomic rv_t folded; /* no row lags behind an event at or below; the writer stores it */
+    struct {
+        row_t *rows;
+        size_t n, cap;
+    } attempt;        /* the last commit, in case its outcome is unknown */
+    unsigned commits; /* since the free pages were counted */
 
     _Atomic int64_t free_bytes;
     _Atomic bool check_cancelled;
@@ -166,13 +188,38 @@ extern const struct engine_ops engine_sqlite_ops;
 enum errc engine_sqlite_set_meta(struct engine_sqlite *s, const char *k, int64_t v,
                                  struct err *err) NODISCARD;
 void engine_sqlite_count_free(struct engine_sqlite *s);
+enum errc engine_sqlite_suspect(struct err *err);
+/* Within a transaction. */
+int engine_sqlite_bind_meta(struct engine_sqlite *s, const char *k, int64_t v);
+/* Commits if rc is SQLITE_OK, else rolls back; says what became of it. */
+enum errc engine_sqlite_end_txn(struct engine_sqlite *s, int rc, const char *doing,
+                                struct err *err) NODISCARD;
+/* The object's row in the table; 0 if there is none. */
+int engine_sqlite_find_row(struct conn *c, const struct key *k, row_t *ret, rv_t *ret_rv);
+
+/* engine_sqlite_fold.c */
+enum errc engine_sqlite_fold(struct engine *e, rv_t upto, size_t max_rows, bool *ret_done,
+                             struct err *err);
+/* Within the transaction of a commit of n changes: some rows of the pass, if there is one to do. */
+int fold_with_commit(struct engine_sqlite *s, size_t n);
+int fold_some(struct engine_sqlite *s, size_t max_rows);
+/* What the transaction folded is committed. */
+void fold_committed(struct engine_sqlite *s);
+/* What a commit, now told to the sink, leaves to be folded. */
+void fold_told(struct engine_sqlite *s, const struct change *changes, size_t n);
+/* After a fault: the rows of the pass stay dirty, so a later pass folds them again. */
+void fold_abandon(struct engine_sqlite *s);
+void fold_fini(struct engine_sqlite *s);
+/* At open: the dirty rows are those of the events in (folded, head]. */
+enum errc fold_find_dirty(struct engine_sqlite *s, struct err *err) NODISCARD;
 
 /* engine_sqlite_recover.c */
 enum errc engine_sqlite_recover(struct engine *e, struct err *err);
 
-/* engine_sqlite_reader.c. The last version and the floor as the connection sees them. */
+/* engine_sqlite_reader.c. The last version and the floor as the connection sees them, and up to
+ * where the rows are folded (ret_folded may be NULL). */
 enum errc engine_sqlite_state(struct conn *c, const struct epochs *epochs, rv_t *ret_head,
-                              rv_t *ret_floor, struct err *err) NODISCARD;
+                              rv_t *ret_floor, rv_t *ret_folded, struct err *err) NODISCARD;
 /* Events with after < rv <= upto, verified and without a gap; upto <= the head. */
 enum errc engine_sqlite_scan(struct conn *c, const struct epochs *epochs, rv_t after, rv_t upto,
                              bool (*fn)(void *arg, const struct event *ev), void *arg,
@@ -181,8 +228,12 @@ enum errc engine_sqlite_reader_open(struct engine *e, struct engine_reader **ret
 void engine_sqlite_reader_close(struct engine_reader *r);
 enum errc engine_sqlite_view_begin(struct engine_reader *r, rv_t *ret_head, struct err *err);
 void engine_sqlite_view_end(struct engine_reader *r);
-enum errc engine_sqlite_read_row(struct engine_reader *r, row_t row, struct object **ret,
-                                 struct err *err);
+enum errc engine_sqlite_scan_keys(struct conn *c, const struct epochs *epochs, rv_t after,
+                                  rv_t upto,
+                                  bool (*fn)(void *arg, const struct event *ev, size_t bytes),
+                                  void *arg, struct err *err) NODISCARD;
+enum errc engine_sqlite_read_object(struct engine_reader *r, row_t row, rv_t rv,
+                                    struct object **ret, struct err *err);
 enum errc engine_sqlite_read_event(struct engine_reader *r, rv_t rv, struct event *ret,
                                    struct err *err);
 enum errc engine_sqlite_history(struct engine_reader *r, rv_t after, rv_t upto,

@@ -7,6 +7,7 @@
 #include "store/engine_lock.h"
 #include "store/engine_sqlite_impl.h"
 
+#define FOLD_ROWS (64 * 1024)
 #define TEXTS_MAX ((size_t)1 << 31)
 
 /* Makes the file before SQLite would, so that its mode is 0600 and the mode of the files beside it
@@ -90,21 +91,24 @@ static enum errc attach_tables(struct engine_sqlite *s, rv_t told, rv_t *ret_hea
     if (code != OK) {
         return code;
     }
+    bool first = false;
     code = same_file(s, &facts.identity, err);
     if (code == OK && s->epochs.n == 0) {
         s->base.identity = facts.identity;
         s->base.run_seconds = facts.run_seconds;
         s->unclean = !facts.clean;
+        first = true;
         s->epochs = facts.epochs; /* Never changes while we run, so readers need no lock. */
         facts.epochs = (struct epochs){NULL, 0};
     }
     epochs_fini(&facts.epochs);
     row_t row = 0;
+    rv_t folded = 0;
     if (code == OK) {
         code = conn_prepare(&s->w, CONN_WRITER, err);
     }
     if (code == OK) {
-        code = engine_sqlite_state(&s->w, &s->epochs, ret_head, &s->base.floor, err);
+        code = engine_sqlite_state(&s->w, &s->epochs, ret_head, &s->base.floor, &folded, err);
     }
     if (code == OK) {
         code = last_row(&s->w, &row, err);
@@ -115,6 +119,9 @@ static enum errc attach_tables(struct engine_sqlite *s, rv_t told, rv_t *ret_hea
     if (code == OK) {
         s->next_row = row >= s->next_row ? row + 1 : s->next_row;
         engine_sqlite_count_free(s);
+        if (first) {
+            atomic_store(&s->folded, folded);
+        }
     }
     return code;
 }
@@ -139,6 +146,8 @@ static void engine_freep(struct engine_sqlite **sp)
     }
     conn_close(&s->w);
     engine_lock_release(s->lock_fd);
+    fold_fini(s);
+    freep(&s->attempt.rows);
     epochs_fini(&s->epochs);
     buf_fini(&s->recalled);
     freep(&s->path);
@@ -156,6 +165,7 @@ enum errc engine_sqlite_open(const struct engine_sqlite_options *opt, struct eng
     s->lock_fd = -1;
     s->next_row = 1;
     s->no_sync = opt->no_sync;
+    s->fold_rows = opt->fold_rows != 0 ? opt->fold_rows : FOLD_ROWS;
     s->vfs = opt->vfs != NULL ? mem_strdup(opt->vfs) : NULL;
     buf_init(&s->recalled, TEXTS_MAX);
     enum errc code = engine_path(opt->path, &s->path, err);
@@ -173,6 +183,9 @@ enum errc engine_sqlite_open(const struct engine_sqlite_options *opt, struct eng
     if (code == OK) {
         /* Nobody was told of anything yet, and a full disk must not keep us from serving. */
         code = engine_sqlite_attach(s, UINT64_MAX, &s->base.head, err);
+    }
+    if (code == OK) {
+        code = fold_find_dirty(s, err);
     }
     /* From here on a stop that does not pass through engine_sqlite_close is an unclean one. */
     if (code == OK && !s->unclean) {

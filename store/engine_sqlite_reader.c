@@ -21,7 +21,7 @@ static sqlite3_int64 bound(rv_t rv)
 }
 
 enum errc engine_sqlite_state(struct conn *c, const struct epochs *epochs, rv_t *ret_head,
-                              rv_t *ret_floor, struct err *err)
+                              rv_t *ret_floor, rv_t *ret_folded, struct err *err)
 {
     CLEANUP(stmt_resetp) sqlite3_stmt *st = c->st[ST_STATE];
     int rc = sqlite3_step(st);
@@ -33,6 +33,10 @@ enum errc engine_sqlite_state(struct conn *c, const struct epochs *epochs, rv_t 
     rv_t base = epochs->v[epochs->n - 1].base;
     *ret_head = last > base ? last : base;
     *ret_floor = last == 0 && floor < base ? base : floor;
+    if (ret_folded != NULL) {
+        rv_t folded = (rv_t)sqlite3_column_int64(st, 2);
+        *ret_folded = folded > *ret_floor ? folded : *ret_floor;
+    }
     return OK;
 }
 
@@ -68,7 +72,8 @@ enum errc engine_sqlite_view_begin(struct engine_reader *r, rv_t *ret_head, stru
         return conn_fail(r->c.db, rc, "begin a view", err);
     }
     r->in_view = true;
-    enum errc code = engine_sqlite_state(&r->c, &r->s->epochs, &r->head, &r->floor, err); /* (1) */
+    enum errc code =
+        engine_sqlite_state(&r->c, &r->s->epochs, &r->head, &r->floor, NULL, err); /* (1) */
     if (code != OK) {
         engine_sqlite_view_end(r);
         return code;
@@ -89,11 +94,12 @@ void engine_sqlite_view_end(struct engine_reader *r)
     r->in_view = false;
 }
 
-enum errc engine_sqlite_read_row(struct engine_reader *r, row_t row, struct object **ret,
-                                 struct err *err)
+enum errc engine_sqlite_read_object(struct engine_reader *r, row_t row, rv_t rv,
+                                    struct object **ret, struct err *err)
 {
     assert(r->in_view);
-    return row_load(&r->c, row, ret, err);
+    bool folded = rv <= atomic_load_explicit(&r->s->folded, memory_order_acquire);
+    return row_load(&r->c, row, rv, folded, ret, err);
 }
 
 /* The statement stays at its row until the next read, since the event borrows from it. */
@@ -181,20 +187,16 @@ enum errc engine_sqlite_history(struct engine_reader *r, rv_t after, rv_t upto,
     return after < upto ? engine_sqlite_scan(&r->c, &r->s->epochs, after, upto, fn, arg, err) : OK;
 }
 
-enum errc engine_sqlite_history_keys(struct engine_reader *r, rv_t after, rv_t upto,
-                                     bool (*fn)(void *arg, const struct event *ev, size_t bytes),
-                                     void *arg, struct err *err)
+enum errc engine_sqlite_scan_keys(struct conn *c, const struct epochs *epochs, rv_t after,
+                                  rv_t upto,
+                                  bool (*fn)(void *arg, const struct event *ev, size_t bytes),
+                                  void *arg, struct err *err)
 {
-    assert(r->in_view);
-    if (after < r->floor) {
-        return err_version(err, ERR_EXPIRED, after, r->floor, r->head);
-    }
-    upto = upto < r->head ? upto : r->head;
     if (after >= upto) {
         return OK;
     }
-    CLEANUP(stmt_resetp) sqlite3_stmt *st = r->c.st[ST_HISTORY_KEYS];
-    struct scan scan = {&r->s->epochs, epochs_next(&r->s->epochs, after)};
+    CLEANUP(stmt_resetp) sqlite3_stmt *st = c->st[ST_HISTORY_KEYS];
+    struct scan scan = {epochs, epochs_next(epochs, after)};
     sqlite3_bind_int64(st, 1, bound(after));
     sqlite3_bind_int64(st, 2, bound(upto));
     sqlite3_bind_int64(st, 3, -1);
@@ -210,7 +212,37 @@ enum errc engine_sqlite_history_keys(struct engine_reader *r, rv_t after, rv_t u
             return code;
         }
     }
-    return scan_end(&scan, &r->c, rc, upto, err);
+    return scan_end(&scan, c, rc, upto, err);
+}
+
+enum errc engine_sqlite_history_keys(struct engine_reader *r, rv_t after, rv_t upto,
+                                     bool (*fn)(void *arg, const struct event *ev, size_t bytes),
+                                     void *arg, struct err *err)
+{
+    assert(r->in_view);
+    if (after < r->floor) {
+        return err_version(err, ERR_EXPIRED, after, r->floor, r->head);
+    }
+    upto = upto < r->head ? upto : r->head;
+    return engine_sqlite_scan_keys(&r->c, &r->s->epochs, after, upto, fn, arg, err);
+}
+
+/* An object whose row lags behind, from its last event. */
+static enum errc tell_dirty(struct engine_reader *r, const struct dirty_row *d,
+                            bool (*fn)(void *arg, const struct engine_object *o), void *arg,
+                            bool *ret_go_on, struct err *err)
+{
+    struct event ev;
+    enum errc code = engine_sqlite_read_event(r, d->rv, &ev, err);
+    if (code == OK) {
+        const struct engine_object o = {.row = d->row,
+                                        .rv = ev.rv,
+                                        .generation = ev.generation,
+                                        .key = ev.key,
+                                        .labels = ev.labels};
+        *ret_go_on = fn(arg, &o);
+    }
+    return code;
 }
 
 enum errc engine_sqlite_objects(struct engine_reader *r,
@@ -218,14 +250,28 @@ enum errc engine_sqlite_objects(struct engine_reader *r,
                                 struct err *err)
 {
     assert(r->in_view);
+    const struct dirty *dirty = &r->s->dirty; /* before the first commit: nobody changes it */
     CLEANUP(stmt_resetp) sqlite3_stmt *st = r->c.st[ST_OBJECTS];
     int rc;
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct engine_object o;
         enum errc code = row_object_identity(st, &o, err);
-        if (code != OK || !fn(arg, &o)) {
+        if (code != OK) {
             return code;
         }
+        if (dirty_find(dirty, o.row) == NULL && !fn(arg, &o)) {
+            return OK;
+        }
     }
-    return rc == SQLITE_DONE ? OK : conn_fail(r->c.db, rc, "read the objects", err);
+    if (rc != SQLITE_DONE) {
+        return conn_fail(r->c.db, rc, "read the objects", err);
+    }
+    bool go_on = true;
+    enum errc code = OK;
+    for (size_t i = 0; i < dirty->cap && go_on && code == OK; i++) {
+        if (dirty->v[i].row != 0 && !dirty->v[i].gone) {
+            code = tell_dirty(r, &dirty->v[i], fn, arg, &go_on, err);
+        }
+    }
+    return code;
 }

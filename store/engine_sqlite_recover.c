@@ -30,50 +30,37 @@ static bool untold_add(void *arg, const struct event *ev)
         u->changes = mem_realloc(u->changes, u->cap * sizeof(*u->changes));
         u->texts = mem_realloc(u->texts, u->cap * sizeof(*u->texts));
     }
-    u->changes[u->n] = (struct change){.row = 0};
+    u->changes[u->n].row = 0;
     buf_init(&u->texts[u->n], TEXTS_MAX);
     row_event_copy(ev, &u->texts[u->n], &u->changes[u->n].event);
     u->n++;
     return true;
 }
 
-static enum errc find_object(struct conn *c, struct change *change, struct err *err)
-{
-    const struct key *k = &change->event.key;
-    CLEANUP(stmt_resetp) sqlite3_stmt *st = c->st[ST_OBJECT_FIND];
-    sqlite3_bind_text64(st, 1, k->resource.p, k->resource.n, SQLITE_STATIC, SQLITE_UTF8);
-    sqlite3_bind_text64(st, 2, k->ns.p, k->ns.n, SQLITE_STATIC, SQLITE_UTF8);
-    sqlite3_bind_text64(st, 3, k->name.p, k->name.n, SQLITE_STATIC, SQLITE_UTF8);
-    int rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) {
-        change->row = sqlite3_column_int64(st, 0);
-        if ((rv_t)sqlite3_column_int64(st, 1) == change->event.rv) {
-            change->hash = (uint64_t)sqlite3_column_int64(st, 2);
-            change->spec_hash = (uint64_t)sqlite3_column_int64(st, 3);
-        }
-        return OK;
-    }
-    return rc == SQLITE_DONE ? OK : conn_fail(c->db, rc, "read an object", err);
-}
-
-/* Tells the sink of all versions above base.head up to `head`. */
+/* Tells the sink of all versions above base.head up to `head`: there is only the last attempt to
+ * commit that they can be of. */
 static enum errc tell(struct engine_sqlite *s, rv_t head, struct err *err)
 {
     CLEANUP(untold_fini) struct untold u = {.n = 0};
     enum errc code = engine_sqlite_scan(&s->w, &s->epochs, s->base.head, head, untold_add, &u, err);
-    for (size_t i = 0; i < u.n && code == OK; i++) {
-        if (!event_is_delete(&u.changes[i].event)) {
-            code = find_object(&s->w, &u.changes[i], err);
-        }
+    if (code == OK && u.n != 0 && u.n != s->attempt.n) {
+        code =
+            err_set(err, ERR_DATA_LOSS, "%s holds %zu events of a commit of %zu: stop and restart",
+                    s->path, u.n, s->attempt.n);
     }
-    if (code == OK) {
-        s->base.head = head;
-        s->suspect = false;
-        if (u.n != 0 && s->base.sink.committed != NULL) {
-            s->base.sink.committed(s->base.sink.arg, u.changes, u.n);
-        }
+    if (code != OK) {
+        return code;
     }
-    return code;
+    for (size_t i = 0; i < u.n; i++) {
+        u.changes[i].row = s->attempt.rows[i];
+    }
+    s->base.head = head;
+    s->suspect = false;
+    fold_told(s, u.changes, u.n);
+    if (u.n != 0 && s->base.sink.committed != NULL) {
+        s->base.sink.committed(s->base.sink.arg, u.changes, u.n);
+    }
+    return OK;
 }
 
 enum errc engine_sqlite_recover(struct engine *e, struct err *err)
@@ -81,6 +68,7 @@ enum errc engine_sqlite_recover(struct engine *e, struct err *err)
     struct engine_sqlite *s = engine_sqlite_of(e);
     s->suspect = true;
     conn_close(&s->w);
+    fold_abandon(s);
     rv_t head = 0;
     enum errc code = engine_sqlite_attach(s, e->head, &head, err);
     if (code == OK && head < e->head) {

@@ -28,6 +28,8 @@ enum event_column {
     EV_LABELS,
     EV_PREV_LABELS,
     EV_REQUEST_ID,
+    EV_HASH,
+    EV_SPEC_HASH,
     EV_CRC,
     EV_DELTA,
     EV_BODY
@@ -65,6 +67,8 @@ static uint64_t event_sum(const struct event *ev, size_t delta_n, size_t body_n)
         htole64((uint64_t)ev->splice | (uint64_t)ev->prev_splice << 32),
         htole64(delta_n),
         htole64(body_n),
+        htole64(ev->hash),
+        htole64(ev->spec_hash),
         sum_str(ev->key.resource),
         sum_str(ev->key.ns),
         sum_str(ev->key.name),
@@ -149,27 +153,22 @@ int row_bind_event(sqlite3_stmt *st, const struct event *ev)
     rc |= str_eq(ev->prev_labels, ev->labels) ? sqlite3_bind_null(st, EV_PREV_LABELS + 1)
                                               : bind_text(st, EV_PREV_LABELS + 1, ev->prev_labels);
     rc |= bind_blob_or_null(st, EV_REQUEST_ID + 1, ev->request_id);
+    rc |= bind_u64(st, EV_HASH + 1, ev->hash);
+    rc |= bind_u64(st, EV_SPEC_HASH + 1, ev->spec_hash);
     rc |= sqlite3_bind_int64(st, EV_CRC + 1, crc);
     rc |= bind_blob_or_null(st, EV_DELTA + 1, ev->delta);
     rc |= bind_blob(st, EV_BODY + 1, ev->body);
     return rc == SQLITE_OK ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-static int64_t object_crc(row_t row, const struct change *c)
+int row_bind_object(sqlite3_stmt *st, row_t row, const struct event *ev)
 {
-    const struct event *ev = &c->event;
     const struct engine_object o = {.row = row,
                                     .rv = ev->rv,
                                     .generation = ev->generation,
                                     .key = ev->key,
                                     .labels = ev->labels};
-    return whole_crc(object_sum(&o, c->hash, c->spec_hash, ev->splice, ev->body.n), STR_EMPTY,
-                     ev->body);
-}
-
-int row_bind_object_add(sqlite3_stmt *st, row_t row, const struct change *c)
-{
-    const struct event *ev = &c->event;
+    uint64_t identity = object_sum(&o, ev->hash, ev->spec_hash, ev->splice, ev->body.n);
     int rc = sqlite3_bind_int64(st, OB_ID + 1, row);
     rc |= bind_u64(st, OB_RV + 1, ev->rv);
     rc |= bind_u64(st, OB_GENERATION + 1, ev->generation);
@@ -177,27 +176,11 @@ int row_bind_object_add(sqlite3_stmt *st, row_t row, const struct change *c)
     rc |= bind_text(st, OB_NS + 1, ev->key.ns);
     rc |= bind_text(st, OB_NAME + 1, ev->key.name);
     rc |= bind_text_or_null(st, OB_LABELS + 1, ev->labels);
-    rc |= bind_u64(st, OB_HASH + 1, c->hash);
-    rc |= bind_u64(st, OB_SPEC_HASH + 1, c->spec_hash);
+    rc |= bind_u64(st, OB_HASH + 1, ev->hash);
+    rc |= bind_u64(st, OB_SPEC_HASH + 1, ev->spec_hash);
     rc |= bind_u64(st, OB_SPLICE + 1, ev->splice);
-    rc |= sqlite3_bind_int64(st, OB_CRC + 1, object_crc(row, c));
+    rc |= sqlite3_bind_int64(st, OB_CRC + 1, whole_crc(identity, STR_EMPTY, ev->body));
     rc |= bind_blob(st, OB_BODY + 1, ev->body);
-    return rc == SQLITE_OK ? SQLITE_OK : SQLITE_NOMEM;
-}
-
-int row_bind_object_set(sqlite3_stmt *st, row_t row, const struct change *c)
-{
-    const struct event *ev = &c->event;
-    int rc = bind_u64(st, 1, ev->rv);
-    rc |= bind_u64(st, 2, ev->generation);
-    rc |= bind_text_or_null(st, 3, ev->labels);
-    rc |= bind_u64(st, 4, c->hash);
-    rc |= bind_u64(st, 5, c->spec_hash);
-    rc |= bind_u64(st, 6, ev->splice);
-    rc |= sqlite3_bind_int64(st, 7, object_crc(row, c));
-    rc |= bind_blob(st, 8, ev->body);
-    rc |= sqlite3_bind_int64(st, 9, row);
-    rc |= bind_u64(st, 10, ev->prev_rv);
     return rc == SQLITE_OK ? SQLITE_OK : SQLITE_NOMEM;
 }
 
@@ -248,6 +231,8 @@ static void event_columns(sqlite3_stmt *st, struct event *ret)
                            ? ret->labels
                            : column(st, EV_PREV_LABELS);
     ret->request_id = column(st, EV_REQUEST_ID);
+    ret->hash = column_u64(st, EV_HASH);
+    ret->spec_hash = column_u64(st, EV_SPEC_HASH);
     ret->delta = STR_EMPTY;
     ret->body = STR_EMPTY;
 }
@@ -267,9 +252,8 @@ enum errc row_event(sqlite3_stmt *st, struct event *ret, struct err *err)
 void row_event_unchecked(sqlite3_stmt *st, struct event *ret, size_t *ret_bytes)
 {
     event_columns(st, ret);
-    *ret_bytes = ENGINE_EVENT_OVERHEAD + ret->key.resource.n + ret->key.ns.n + ret->key.name.n +
-                 ret->labels.n + (size_t)sqlite3_column_int64(st, EV_DELTA) +
-                 (size_t)sqlite3_column_int64(st, EV_BODY);
+    *ret_bytes = engine_event_bytes(ret, (size_t)sqlite3_column_int64(st, EV_DELTA),
+                                    (size_t)sqlite3_column_int64(st, EV_BODY));
 }
 
 enum errc row_event_identity(sqlite3_stmt *st, struct event *ret, size_t *ret_bytes,
@@ -346,16 +330,60 @@ void row_event_copy(const struct event *ev, struct buf *texts, struct event *ret
     }
 }
 
-enum errc row_load(struct conn *c, row_t row, struct object **ret, struct err *err)
+/* ERR_NOT_FOUND also if the row holds another version. */
+static enum errc load_from_row(struct conn *c, row_t row, rv_t rv, struct object **ret,
+                               struct err *err)
 {
     CLEANUP(stmt_resetp) sqlite3_stmt *st = c->st[ST_OBJECT_GET];
     sqlite3_bind_int64(st, 1, row);
     int rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) {
-        return row_object(st, ret, err);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        return conn_fail(c->db, rc, "read an object", err);
+    }
+    CLEANUP(object_unrefp) struct object *o = NULL;
+    enum errc code = rc == SQLITE_ROW ? row_object(st, &o, err) : OK;
+    if (code == OK && (o == NULL || o->rv != rv)) {
+        code = err_set(err, ERR_NOT_FOUND, "no object of version %" PRIu64 " in row %" PRId64, rv,
+                       row);
+    }
+    if (code == OK) {
+        *ret = TAKE(o);
+    }
+    return code;
+}
+
+static enum errc load_from_event(struct conn *c, rv_t rv, struct object **ret, struct err *err)
+{
+    /* Not ST_EVENT_GET, whose event a reader may still borrow. */
+    CLEANUP(stmt_resetp) sqlite3_stmt *st = c->st[ST_VERSION_GET];
+    sqlite3_bind_int64(st, 1, (sqlite3_int64)rv);
+    int rc = sqlite3_step(st);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        return conn_fail(c->db, rc, "read an event", err);
     }
     if (rc == SQLITE_DONE) {
-        return err_set(err, ERR_NOT_FOUND, "no object in row %" PRId64, row);
+        return err_set(err, ERR_NOT_FOUND, "no event of version %" PRIu64, rv);
     }
-    return conn_fail(c->db, rc, "read an object", err);
+    struct event ev;
+    enum errc code = row_event(st, &ev, err);
+    if (code == OK && event_is_delete(&ev)) {
+        code = err_set(err, ERR_NOT_FOUND, "version %" PRIu64 " is a deletion", rv);
+    }
+    if (code == OK) {
+        *ret = object_new(&ev.key, ev.labels, ev.body, ev.splice, ev.generation, ev.hash,
+                          ev.spec_hash);
+        (*ret)->rv = rv;
+    }
+    return code;
+}
+
+enum errc row_load(struct conn *c, row_t row, rv_t rv, bool folded, struct object **ret,
+                   struct err *err)
+{
+    enum errc code =
+        folded ? load_from_row(c, row, rv, ret, err) : load_from_event(c, rv, ret, err);
+    if (code == ERR_NOT_FOUND) {
+        code = folded ? load_from_event(c, rv, ret, err) : load_from_row(c, row, rv, ret, err);
+    }
+    return code;
 }

@@ -30,38 +30,45 @@ static enum errc get_missing(const struct get *g, struct err *err)
                    STR_ARG(g->key.name));
 }
 
-/* The row as the index knows it; 0: there is no object. */
-static row_t find_row(struct store *s, const struct key *k)
+/* Where an object is, as the index knows it; rv 0: there is none. */
+struct place {
+    row_t row;
+    rv_t rv;
+};
+
+static struct place find_place(struct store *s, const struct key *k)
 {
     index_lock(s->index);
     const struct index_entry *e = index_find(s->index, k);
-    row_t row = e != NULL && e->rv != 0 ? e->row : 0;
+    struct place p = {0};
+    if (e != NULL) {
+        p = (struct place){e->row, e->rv};
+    }
     index_unlock(s->index);
-    return row;
+    return p;
 }
 
-/* Within a view. True when g is answered; false when its row changed hands meanwhile. */
-static bool get_one(struct reader *r, struct get *g, row_t row)
+/* Within a view. True when g is answered; false when the object was changed meanwhile and that
+ * version is no longer there. */
+static bool get_one(struct reader *r, struct get *g, struct place p)
 {
-    if (row == 0) {
+    if (p.rv == 0) {
         (void)get_missing(g, &g->err);
         return true;
     }
-    enum errc rc = r->store->engine->ops->read_row(r->view, row, &g->object, &g->err);
-    if (rc == OK && key_eq(&g->object->key, &g->key)) {
+    const struct engine_ops *ops = r->store->engine->ops;
+    enum errc rc = ops->read_object(r->view, p.row, p.rv, &g->object, &g->err);
+    if (rc == ERR_NOT_FOUND && find_place(r->store, &g->key).rv != p.rv) {
+        return false;
+    }
+    if (rc == ERR_NOT_FOUND) {
+        (void)err_set(&g->err, ERR_DATA_LOSS,
+                      "%.*s \"%.*s\" of version %llu is not in the database",
+                      STR_ARG(g->key.resource), STR_ARG(g->key.name), (unsigned long long)p.rv);
+    } else if (rc == OK) {
         g->err.code = OK;
-        return true;
     }
-    if (rc != OK && rc != ERR_NOT_FOUND) {
-        return true;
-    }
-    object_unref(TAKE(g->object));
-    /* Deleted, perhaps made again, since the index was asked. It is published by now. */
-    if (find_row(r->store, &g->key) == 0) {
-        (void)get_missing(g, &g->err);
-        return true;
-    }
-    return false;
+    return true;
 }
 
 #define GETS_PER_VIEW 64
@@ -71,12 +78,12 @@ static void serve_gets(struct reader *r, struct get_queue *gets)
     struct store *s = r->store;
     while (!STAILQ_EMPTY(gets)) {
         struct get *batch[GETS_PER_VIEW];
-        row_t rows[GETS_PER_VIEW];
+        struct place places[GETS_PER_VIEW];
         size_t n = 0;
         while (n < GETS_PER_VIEW && !STAILQ_EMPTY(gets)) {
             batch[n] = STAILQ_FIRST(gets);
             STAILQ_REMOVE_HEAD(gets, link);
-            rows[n] = find_row(s, &batch[n]->key); /* before the view: it then shows the row */
+            places[n] = find_place(s, &batch[n]->key); /* before the view, which then shows it */
             n++;
         }
         struct err err = {0};
@@ -91,7 +98,7 @@ static void serve_gets(struct reader *r, struct get_queue *gets)
             if (rc != OK) {
                 batch[i]->err = err;
             } else {
-                again[i] = !get_one(r, batch[i], rows[i]);
+                again[i] = !get_one(r, batch[i], places[i]);
             }
         }
         if (open) {

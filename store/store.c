@@ -133,13 +133,6 @@ enum errc store_compact(struct store *s, struct compaction *c, struct err *err)
 /* ---- Publishing ---------------------------------------------------------------------------------
  */
 
-size_t store_event_bytes(const struct event *e)
-{
-    size_t prev = str_eq(e->labels, e->prev_labels) ? 0 : e->prev_labels.n;
-    return e->key.resource.n + e->key.ns.n + e->key.name.n + e->labels.n + prev + e->delta.n +
-           e->body.n + 64;
-}
-
 void store_publish(struct store *s, const struct change *changes, size_t n)
 {
     size_t bytes = 0;
@@ -149,7 +142,7 @@ void store_publish(struct store *s, const struct change *changes, size_t n)
         assert(changes[i].event.rv > store_head(s));
         index_commit(s->index, &changes[i]);
         events[i] = &changes[i].event;
-        bytes += store_event_bytes(events[i]);
+        bytes += engine_event_bytes(events[i], events[i]->delta.n, events[i]->body.n);
     }
     index_unlock(s->index);
     log_append(s->log, events, n);

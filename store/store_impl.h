@@ -67,8 +67,6 @@ struct store {
 void store_publish(struct store *s, const struct change *changes, size_t n);
 /* Why writes are refused; "" when they are not. */
 void store_set_read_only(struct store *s, const char *reason);
-/* What an event counts in the history's bytes; the same as the engine's measure. */
-size_t store_event_bytes(const struct event *e);
 /* Waits until `rv`, which is committed, is published. Errors: ERR_UNAVAILABLE after two seconds. */
 enum errc store_await(struct store *s, rv_t rv, struct err *err) NODISCARD;
 /* Can a client go on after rv? Errors: ERR_EXPIRED, ERR_FUTURE, ERR_FOREIGN. */

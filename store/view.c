@@ -2,11 +2,12 @@
 /* Invariants:
  *   (1) candidates are taken from the index before the read transaction begins, and S <= head, so
  *       the transaction sees every change that the index knew then;
- *   (2) before rows are used, every version the transaction shows is published, so the index now
- *       knows the first change after S of every row which turns out to be newer than S;
+ *   (2) before objects are read, every version the transaction shows is published, so the index now
+ *       knows the first change after S of every object which turns out to be newer than S;
  *   (3) events > S are kept: S is pinned, or the floor is checked in the same transaction.
  * An entry whose first kept version r > S is known: the object at S is the previous of event r.
- * Otherwise its row is the object at S, unless the transaction shows a newer one: then (2). */
+ * Otherwise the version that the index knew is the object at S; should it be replaced and compacted
+ * already, then (2). */
 #include "store/view.h"
 
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 struct candidate {
     struct key key; /* in the step's arena */
     row_t row;
+    rv_t rv;   /* of the object */
     rv_t undo; /* first event after S; 0: none known */
 };
 
@@ -111,6 +113,8 @@ static void collect(struct view_walk *v, struct candidates *c, bool *ret_end)
         if (undo != 0 || (e->rv != 0 && selections_match(v->selections, &k, index_labels(e)))) {
             struct candidate *d = &c->v[c->n++];
             d->row = e->row;
+            d->rv = e->rv;
+            d->rv = e->rv;
             d->undo = undo;
             d->key = k;
             keep_text(c, &k);
@@ -163,11 +167,11 @@ static enum errc object_at(struct view_walk *v, struct engine_reader *r, const s
     rv_t undo = c->undo;
     if (undo == 0) {
         CLEANUP(object_unrefp) struct object *o = NULL;
-        enum errc rc = e->ops->read_row(r, c->row, &o, err);
+        enum errc rc = e->ops->read_object(r, c->row, c->rv, &o, err);
         if (rc != OK && rc != ERR_NOT_FOUND) {
             return rc;
         }
-        if (rc == OK && o->rv <= v->rv && key_eq(&o->key, &c->key)) {
+        if (rc == OK) {
             *ret = TAKE(o);
             return OK;
         }

@@ -77,7 +77,7 @@ void watch_batch_fini(struct watch_batch *b);
 /* Where the watcher is, everything pulled included: to be sent with the batch just pulled, or with
  * a bookmark. Encodes into ret, returns its length. */
 size_t watcher_position(const struct watcher *w, uint8_t ret[POSITION_MAX]);
-/* Every matching event at or below it has been pulled. Within a snapshot: 0, no bookmark is due. */
+/* Every matching event at or below it has been pulled. 0 within a snapshot. */
 rv_t watcher_rv(const struct watcher *w);
 
 enum watch_phase { WATCH_SNAPSHOT = 1, WATCH_REPLAY = 2, WATCH_LIVE = 3 };

@@ -126,7 +126,7 @@ static enum errc current(struct batch *b, const struct key *k, struct object **r
     if (row == 0) {
         return OK;
     }
-    enum errc rc = st->engine->ops->load(st->engine, row, ret, err);
+    enum errc rc = st->engine->ops->load(st->engine, row, rv, ret, err);
     if (rc != OK) {
         return rc == ERR_NOT_FOUND ? err_set(err, ERR_DATA_LOSS, "the row of %.*s \"%.*s\" is gone",
                                              STR_ARG(k->resource), STR_ARG(k->name))
@@ -166,8 +166,6 @@ static void add_change(struct batch *b, const struct write *w, struct object *wa
     b->n_changes++;
     *c = (struct change){
         .row = row,
-        .hash = shown->hash,
-        .spec_hash = shown->spec_hash,
         .event =
             {
                     .rv = rv,
@@ -180,6 +178,8 @@ static void add_change(struct batch *b, const struct write *w, struct object *wa
                     .labels = shown->labels,
                     .prev_labels = shown->labels,
                     .body = shown->body,
+                    .hash = shown->hash,
+                    .spec_hash = shown->spec_hash,
                     },
     };
     if (w->has_request_id) {

@@ -29,6 +29,8 @@ struct event {
     struct str labels;      /* canonical; of a deletion: the last ones */
     struct str prev_labels; /* canonical; equal to labels when they did not change */
     struct str body;        /* the object now; of a deletion: its last state */
+    uint64_t hash;          /* of the object in body; see model/object.h */
+    uint64_t spec_hash;
     struct str delta;       /* makes the previous body out of body; meaningless if !prev_rv */
     struct str request_id;  /* REQUEST_ID_LEN bytes, or empty */
 };

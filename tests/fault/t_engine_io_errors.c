@@ -139,7 +139,7 @@ static enum errc read_all(struct play *p, struct err *err)
     for (size_t i = 0; i < RIG_KEYS && code == OK; i++) {
         CLEANUP(object_unrefp) struct object *o = NULL;
         if (p->rig.items[i].rv != 0 && head == p->rig.told) {
-            code = e->ops->read_row(r, p->rig.items[i].row, &o, err);
+            code = e->ops->read_object(r, p->rig.items[i].row, p->rig.items[i].rv, &o, err);
             check(p, code != OK || o->rv == p->rig.items[i].rv, "another version\n");
             want++;
         }
@@ -227,7 +227,7 @@ static void act_compact(struct play *p)
     struct err err;
     struct engine *e = p->rig.e;
     rv_t before = e->floor, floor = 0;
-    enum errc code = e->ops->compact(e, e->head - 5, 1000, gone, NULL, &floor, &err);
+    enum errc code = rig_compact(&p->rig, e->head - 5, 1000, gone, NULL, &floor, &err);
     check(p, code != OK || (floor == e->head - 5 && e->floor == floor), "floor %lu\n",
           (unsigned long)floor);
     check(p, code == OK || e->floor == before, "floor %lu\n", (unsigned long)e->floor);
@@ -236,6 +236,18 @@ static void act_compact(struct play *p)
     }
     after_write(p, code, 0, &err);
     p->floor = e->floor;
+}
+
+static void act_fold(struct play *p)
+{
+    struct err err;
+    struct engine *e = p->rig.e;
+    bool done = false;
+    enum errc code = OK;
+    while (code == OK && !done) {
+        code = e->ops->fold(e, e->head, 3, &done, &err);
+    }
+    after_write(p, code, 0, &err);
 }
 
 static void act_keep_clock(struct play *p)
@@ -420,6 +432,7 @@ static void play_all(const struct scene *scene)
 SCENE(commit_tells_the_truth, with_some_history, act_commit)
 SCENE(commit_with_a_checkpoint_tells_the_truth, with_a_full_log, act_commit_twice)
 SCENE(compaction_tells_the_truth, with_some_history, act_compact)
+SCENE(folding_tells_the_truth, with_some_history, act_fold)
 SCENE(the_clock_tells_the_truth, with_some_history, act_keep_clock)
 SCENE(recovery_settles_what_was_unknown, with_an_unknown_outcome, act_recover)
 SCENE(making_a_file_can_be_tried_again, with_nothing, act_open)
@@ -484,6 +497,7 @@ int main(void)
         cmocka_unit_test(commit_tells_the_truth),
         cmocka_unit_test(commit_with_a_checkpoint_tells_the_truth),
         cmocka_unit_test(compaction_tells_the_truth),
+        cmocka_unit_test(folding_tells_the_truth),
         cmocka_unit_test(the_clock_tells_the_truth),
         cmocka_unit_test(recovery_settles_what_was_unknown),
         cmocka_unit_test(making_a_file_can_be_tried_again),

@@ -86,7 +86,7 @@ static void live(struct rig *f, const struct powerloss_plan *plan, int fd)
         }
         f->e->ops->view_end(r);
         if (rig_random(f, 8) == 0 && f->e->head > 60) {
-            if (f->e->ops->compact(f->e, f->e->head - 50, 40, gone, NULL, &floor, &err) != OK) {
+            if (rig_compact(f, f->e->head - 50, 40, gone, NULL, &floor, &err) != OK) {
                 _exit(2);
             }
             say(fd, floor, 0, 0);

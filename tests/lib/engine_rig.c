@@ -32,6 +32,7 @@ void rig_init(struct rig *f, uint64_t seed)
     f->path = mem_printf("%s/watchd.db", f->folder);
     f->random = (seed + 1) * 0x9e3779b97f4a7c15ULL;
     f->pad = 600;
+    f->fold_rows = 7;
     for (size_t i = 0; i < RIG_BATCH; i++) {
         buf_init(&f->texts[i], TEXTS_MAX);
     }
@@ -133,7 +134,7 @@ static enum errc load_items(struct rig *f, struct err *err)
     for (size_t i = 0; i < RIG_KEYS && code == OK; i++) {
         CLEANUP(object_unrefp) struct object *o = NULL;
         if (f->items[i].rv != 0) {
-            code = f->e->ops->read_row(r, f->items[i].row, &o, err);
+            code = f->e->ops->read_object(r, f->items[i].row, f->items[i].rv, &o, err);
         }
         if (o != NULL) {
             f->items[i].body = str_dup(o->body);
@@ -146,7 +147,7 @@ static enum errc load_items(struct rig *f, struct err *err)
 enum errc rig_open(struct rig *f, struct err *err)
 {
     const struct engine_sqlite_options opt = {
-        .path = f->path, .vfs = f->vfs, .no_sync = f->no_sync};
+        .path = f->path, .vfs = f->vfs, .no_sync = f->no_sync, .fold_rows = f->fold_rows};
     enum errc code = engine_sqlite_open(&opt, &f->e, err);
     if (code != OK) {
         return code;
@@ -195,8 +196,10 @@ void rig_add(struct rig *f, size_t item, enum cause cause, const char *labels)
     assert(exists == (cause != CAUSE_CREATED));
 
     struct change *c = &f->changes[f->n];
-    *c = (struct change){.hash = rig_random(f, UINT64_MAX), .spec_hash = UINT64_MAX - f->n};
+    *c = (struct change){.row = 0};
     struct event *ev = &c->event;
+    ev->hash = rig_random(f, UINT64_MAX);
+    ev->spec_hash = UINT64_MAX - f->n;
     ev->key = rig_key(item);
     ev->cause = cause;
     ev->generation = 1;
@@ -271,4 +274,15 @@ enum errc rig_write(struct rig *f, size_t item, enum cause cause, const char *la
     rig_begin(f);
     rig_add(f, item, cause, labels);
     return rig_commit(f, err);
+}
+
+enum errc rig_compact(struct rig *f, rv_t upto, size_t max_rows, rig_gone_fn *gone, void *arg,
+                      rv_t *ret_floor, struct err *err)
+{
+    bool folded = false;
+    enum errc code = OK;
+    while (code == OK && !folded) {
+        code = f->e->ops->fold(f->e, upto, 5, &folded, err);
+    }
+    return code != OK ? code : f->e->ops->compact(f->e, upto, max_rows, gone, arg, ret_floor, err);
 }

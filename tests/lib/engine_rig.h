@@ -38,8 +38,9 @@ struct rig {
     size_t tells;  /* calls of the sink */
     bool disorder; /* the sink was told of versions out of order */
     uint64_t random;
-    uint64_t batch; /* of the last batch made */
-    size_t pad;     /* bodies are padded with up to so many bytes */
+    uint64_t batch;   /* of the last batch made */
+    size_t fold_rows; /* 0: the default */
+    size_t pad;       /* bodies are padded with up to so many bytes */
 
     struct change changes[RIG_BATCH]; /* the last batch */
     size_t n;
@@ -67,6 +68,11 @@ enum errc rig_commit(struct rig *f, struct err *err);
 /* Both, of one change. */
 enum errc rig_write(struct rig *f, size_t item, enum cause cause, const char *labels,
                     struct err *err);
+
+/* Folds what compaction needs, in slices, then compacts. */
+typedef void rig_gone_fn(void *arg, rv_t rv, const struct key *key, size_t bytes);
+enum errc rig_compact(struct rig *f, rv_t upto, size_t max_rows, rig_gone_fn *gone, void *arg,
+                      rv_t *ret_floor, struct err *err);
 
 /* What a check found out. */
 struct rig_verdict {

@@ -117,7 +117,7 @@ static bool check_object(void *arg, const struct engine_object *o)
     struct last *last = &c->last[o->key.name.p[0] - 'a'];
     CLEANUP(object_unrefp) struct object *object = NULL;
     struct err err;
-    if (oc->e->ops->read_row(oc->r, o->row, &object, &err) != OK) {
+    if (oc->e->ops->read_object(oc->r, o->row, o->rv, &object, &err) != OK) {
         return wrong(c->v, "object of version %" PRIu64 ": %s", o->rv, err.msg);
     }
     if (last->rv == 0) {
