@@ -37,10 +37,10 @@ void message_started(struct stream *s, const struct wire_started *started)
     (void)message_begin(s, head);
 }
 
-void message_bookmark(struct stream *s, rv_t rv)
+void message_bookmark(struct stream *s)
 {
     struct buf *head = head_begin(s);
-    wire_append_bookmark(rv, head);
+    wire_append_bookmark(watcher_rv(s->watcher), head);
     (void)message_begin(s, head);
     metric_add(M_BOOKMARKS_SENT, 1);
 }

@@ -9,7 +9,8 @@
 #include "server/stream.h"
 
 void message_started(struct stream *s, const struct wire_started *started);
-void message_bookmark(struct stream *s, rv_t rv);
+/* Of its own version and position. Not within a snapshot. */
+void message_bookmark(struct stream *s);
 /* Events, or SYNCED. Takes the batch's blocks, which stay pinned until message_unpin. */
 void message_batch(struct stream *s, struct watch_batch *b);
 /* The message was sent, or never will be. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* (1) At most one message of a stream is on its way, so what a client that does not read can
  *     hold is one batch, and a bookmark is never ahead of what was sent before it.
- * (2) A bookmark carries the watcher's own version and position, never the head.
+ * (2) A bookmark carries the watcher's own version and position, never the head: message.c.
  * (3) An idle stream has one tag outstanding, that of the peer's leaving. */
 #include "server/stream.h"
 
@@ -84,13 +84,19 @@ static void send_message(struct stream *s, mono_ms_t now)
     loop_batch(s->call, ops, n, &s->on_sent);
 }
 
-static void send_bookmark(struct stream *s, rv_t rv, mono_ms_t now)
+/* Within a snapshot there is no version of which all was sent. */
+static bool can_bookmark(const struct stream *s)
+{
+    return watcher_phase(s->watcher) != WATCH_SNAPSHOT;
+}
+
+static void send_bookmark(struct stream *s, mono_ms_t now)
 {
     s->bookmark_due = false;
     s->pulled_since_due = false;
     s->bookmarked_at = now;
-    s->bookmarked_rv = rv;
-    message_bookmark(s, rv); /* (2) */
+    s->bookmarked_rv = watcher_rv(s->watcher);
+    message_bookmark(s);
     send_message(s, now);
 }
 
@@ -154,9 +160,9 @@ static void finish(struct stream *s, const struct err *err, bool bookmark, mono_
         ops[n++] = (grpc_op){.op = GRPC_OP_SEND_INITIAL_METADATA};
         s->greeted = true;
     }
-    rv_t rv = bookmark && s->watcher != NULL ? watcher_rv(s->watcher) : 0;
-    if (rv != 0) {
-        message_bookmark(s, rv);
+    bool said = bookmark && s->watcher != NULL && can_bookmark(s);
+    if (said) {
+        message_bookmark(s);
         ops[n] = (grpc_op){.op = GRPC_OP_SEND_MESSAGE};
         ops[n++].data.send_message.send_message = s->owner->message;
     }
@@ -168,7 +174,7 @@ static void finish(struct stream *s, const struct err *err, bool bookmark, mono_
     }
     retire(s);
     timers_clear(&s->owner->timers, &s->timer);
-    if (rv != 0 && err != NULL && grace_ms >= 0) {
+    if (said && err != NULL && grace_ms >= 0) {
         s->end = mem_dup(err, sizeof(*err));
         timers_set(&s->owner->timers, &s->timer, loop_now() + grace_ms);
     }
@@ -269,9 +275,8 @@ void stream_timer_due(struct stream *s, mono_ms_t now)
     }
     if (now >= s->bookmark_at) {
         rv_t rv = watcher_rv(s->watcher);
-        if (s->interval_ms != 0 ||
-            (rv != 0 && (rv != s->bookmarked_rv ||
-                         now - s->bookmarked_at >= own_interval(s) * IDLE_BOOKMARK_FACTOR))) {
+        if (s->interval_ms != 0 || rv != s->bookmarked_rv ||
+            now - s->bookmarked_at >= own_interval(s) * IDLE_BOOKMARK_FACTOR) {
             stream_bookmark(s);
         }
         schedule_bookmark(s, now);
@@ -467,13 +472,12 @@ void stream_pump(struct stream *s, mono_ms_t now)
 {
     /* A bookmark that was asked for should tell of what is there already, so one batch goes first;
      * only one, or a busy stream would never get it. */
-    bool bookmark_first = s->bookmark_due && s->pulled_since_due && watcher_rv(s->watcher) != 0;
+    bool bookmark_first = s->bookmark_due && s->pulled_since_due && can_bookmark(s);
     if (!bookmark_first && s->pull_due && pull(s, now)) {
         return;
     }
-    rv_t rv = s->bookmark_due ? watcher_rv(s->watcher) : 0;
-    if (rv != 0) {
-        send_bookmark(s, rv, now);
+    if (s->bookmark_due && can_bookmark(s)) {
+        send_bookmark(s, now);
     } else {
         move(s, STREAM_IDLE);
     }
