@@ -26,12 +26,15 @@ lose_power_at() {
 }
 
 starts_again() {
-    timeout 20 "$WATCH_BIN/watchd" --db "$dir/$1.db" --listen 127.0.0.1:0 >"$dir/out" 2>&1 &
+    "$WATCH_BIN/watchd" --db "$dir/$1.db" --listen 127.0.0.1:0 >"$dir/out" 2>&1 &
     pid=$!
     tries=0
     until grep -q '^listening on' "$dir/out"; do
         tries=$((tries + 1))
-        [ "$tries" -lt 150 ] && kill -0 "$pid" 2>/dev/null || give_up "after a loss at $1: no start"
+        if [ "$tries" -gt 150 ] || ! kill -0 "$pid" 2>/dev/null; then
+            kill "$pid" 2>/dev/null || true
+            give_up "after a loss at $1: no start"
+        fi
         sleep 0.1
     done
     kill "$pid"
