@@ -77,7 +77,7 @@ done >> "$faults"
 # Folders of one machine. The pattern is put together so that this file does not match itself.
 slash=/
 list | xargs grep -nHIE "(${slash}(work|farm|root|home)${slash}[a-z.]+|${slash}tmp${slash}[a-z_]+)" |
-    grep -v 'tests/integration/node/package-lock.json' | sed 's|^|a path of one machine: |' >> "$faults"
+    grep -vE 'tests/integration/node/package-lock.json|XXXXXX' | sed 's|^|a path of one machine: |' >> "$faults"
 
 if [ -s "$faults" ]; then
     cat "$faults"

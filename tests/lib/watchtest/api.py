@@ -6,6 +6,7 @@ import queue
 import subprocess
 import tempfile
 import threading
+import time
 
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -309,17 +310,18 @@ class Stream:
                 return events, item.resource_version
 
     def until_end(self, timeout=10):
-        """Everything up to the end: (items, WatchError or None)."""
+        """Everything up to the end, which must come in time: (items, WatchError or None)."""
         items = []
-        while True:
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
             item = self.next(timeout)
             if item is None:
                 return items, self.error
             items.append(item)
+        raise AssertionError(f"it goes on and on: {len(items)} items in {timeout} s")
 
     def silent(self, seconds):
         """No event within that time; bookmarks may come."""
-        import time
         end = time.monotonic() + seconds
         while True:
             left = end - time.monotonic()
