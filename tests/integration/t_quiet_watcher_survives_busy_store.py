@@ -7,7 +7,7 @@ import time
 
 from watchtest import *
 
-N = rounds(150_000, long=1_000_000, short=15_000)
+N = rounds(100_000, long=1_000_000, short=15_000)
 KEEP = 5_000
 
 
