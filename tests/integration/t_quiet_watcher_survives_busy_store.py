@@ -44,9 +44,10 @@ def a_quiet_watcher_never_expires(t):
     floor = wait_until("history is compacted", lambda: (
         client.status().floor >= head - 2 * KEEP and client.status().floor), 60)
     for stream in streams:
-        bookmarks = 0
+        bookmarks, end = 0, time.monotonic() + 30 * SLOW
         while True:
             item = stream.next(20 * SLOW)
+            assert time.monotonic() < end, f"bookmarks stand still at {item.resource_version}"
             assert isinstance(item, pb.Bookmark), f"a quiet watcher got {item}; {stream.error}"
             bookmarks += 1
             if item.resource_version >= head:
@@ -121,8 +122,9 @@ def bookmarks_come_by_themselves_while_others_write(t):
     quiet.until_synced()
     for _ in range(5):
         rv = client.put("a", {"t": time.monotonic()}).object.resource_version
+        end = time.monotonic() + 10 * SLOW
         while quiet.next(5 * SLOW).resource_version < rv:
-            pass
+            assert time.monotonic() < end, "bookmarks stand still"
 
 
 @test
