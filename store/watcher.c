@@ -130,6 +130,9 @@ enum errc watcher_open(struct watch_set *set, const struct watcher_options *opt,
         watcher_free(w);
         return rc;
     }
+    if (w->cursor > set->at) {
+        watch_set_turn(set); /* the version was committed since the first turn */
+    }
     watch_set_make_ready(w);
     *ret = w;
     return OK;

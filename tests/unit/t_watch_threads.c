@@ -218,11 +218,57 @@ static void watchers_on_threads_cross_from_history_to_live_under_load(void **sta
     run(4096);
 }
 
+/* A client may name a version the moment it is acknowledged, before the set took a turn. */
+static void *open_at_the_head(void *arg)
+{
+    struct watch_set *set = watch_set_new(fx.store, test_kick, NULL);
+    const _Atomic bool *stop = arg;
+    while (!*stop) {
+        struct test_watch t = {.n_spec = 1};
+        t.spec[0] = (struct selection){.resource = STR("jobs"), .all_namespaces = true};
+        struct err err = {0};
+        enum errc rc = test_watch_open(set, &t, START_SINCE, store_head(fx.store) + 1, &err);
+        struct watch_batch b = {.kind = BATCH_NONE};
+        for (int i = 0; rc == OK && i < 3 && watch_set_ready(set) != NULL; i++) {
+            if (watcher_pull(t.watcher, &b, &err) != OK) {
+                die(err.msg, 0, 0);
+            }
+            watch_batch_fini(&b);
+        }
+        if (rc != OK && rc != ERR_FUTURE) {
+            die(err.msg, rc, 0);
+        }
+        test_watch_fini(&t);
+    }
+    watch_set_free(set);
+    return NULL;
+}
+
+static void a_watch_may_start_at_a_version_committed_this_very_moment(void **state)
+{
+    (void)state;
+    fixture_init(&fx);
+    fixture_open(&fx);
+    _Atomic bool stop = false;
+    pthread_t writers[2], opener;
+    assert_int_equal(pthread_create(&opener, NULL, open_at_the_head, &stop), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pthread_create(&writers[i], NULL, write_many, (void *)(intptr_t)i), 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        pthread_join(writers[i], NULL);
+    }
+    stop = true;
+    pthread_join(opener, NULL);
+    fixture_fini(&fx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(watchers_on_threads_see_every_event_once_in_order),
         cmocka_unit_test(watchers_on_threads_cross_from_history_to_live_under_load),
+        cmocka_unit_test(a_watch_may_start_at_a_version_committed_this_very_moment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
