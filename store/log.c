@@ -26,7 +26,7 @@ struct record {
 
 struct segment {
     _Atomic int refs;
-    size_t bytes;          /* of this allocation */
+    size_t bytes;          /* what it counts in the log's cap */
     struct blob *plain[2]; /* all events in their plain form, without and with previous */
     size_t n;
     struct record records[];
@@ -120,7 +120,7 @@ static struct segment *segment_new(const struct event *const *events, size_t n)
     struct segment *s = mem_alloc(head + text);
     memset(s, 0, head);
     atomic_store(&s->refs, 1);
-    s->bytes = head + text;
+    s->bytes = head + 2 * text; /* its encoded form is about as large, and soon there */
     s->n = n;
     char *at = (char *)s + head;
     for (size_t i = 0; i < n; i++) {
