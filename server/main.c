@@ -7,7 +7,6 @@
  * This thread accepts connections and waits for signals; the threads that do the work are rpc.c's,
  * fanout.c's and the store's. */
 #include <errno.h>
-#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -20,6 +19,7 @@
 #include <grpc/grpc.h>
 #include <grpc/support/log.h>
 
+#include "server/allocator.h"
 #include "server/auth.h"
 #include "server/codec.h"
 #include "server/config.h"
@@ -176,14 +176,32 @@ static int read_signal(const struct program *p)
     return read(p->signals, &info, sizeof(info)) == (ssize_t)sizeof(info) ? (int)info.ssi_signo : 0;
 }
 
-/* After many streams ended, glibc keeps their memory unless it is told not to. */
+static void trim_one(struct task *t)
+{
+    free(t);
+    allocator_trim();
+}
+
+static void trim_on(struct loop *l)
+{
+    struct task *t = mem_zalloc(sizeof(*t));
+    t->run = trim_one;
+    loop_post(l, t);
+}
+
+/* After many streams ended their memory goes back to the system: every thread gives what is its. */
 static void trim(struct program *p)
 {
     uint64_t freed = atomic_load(&p->server.streams_freed);
-    if (freed - p->trimmed_at >= TRIM_STREAMS) {
-        p->trimmed_at = freed;
-        malloc_trim(0);
+    if (freed - p->trimmed_at < TRIM_STREAMS) {
+        return;
     }
+    p->trimmed_at = freed;
+    for (size_t i = 0; i < p->server.n_fanouts; i++) {
+        trim_on(fanout_loop(p->server.fanouts[i]));
+    }
+    trim_on(rpc_loop(p->server.rpc));
+    allocator_trim();
 }
 
 static int sooner(int a, int b)
