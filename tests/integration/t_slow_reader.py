@@ -62,7 +62,8 @@ def a_client_that_does_not_read_harms_nobody(t):
     n = BYTES // PAD
     pour(server, n // 2)  # warm: the log in memory, SQLite's and the allocator's caches are full
     slow = [server.client() for _ in range(4)]
-    calls = [c.open(request_for([Sel("objects")], "now", previous=i % 2 == 1, client_id=f"slow{i}"))
+    calls = [c.open(request_for([Sel("objects")], "now", previous=i % 2 == 1, client_id=f"slow{i}"),
+                    timeout=200 * SLOW)
              for i, c in enumerate(slow)]
     since = [next(call).started.head for call in calls]
     before = server.rss()
@@ -101,7 +102,7 @@ def a_client_that_slept_too_long_is_told_so(t):
     server = Server(t, "--log-bytes", "4M", "--history-bytes", "6M").start()
     client = server.client()
     pour(server, 50)
-    call = server.client().open(request_for([Sel("all")], "now"))
+    call = server.client().open(request_for([Sel("all")], "now"), timeout=40 * SLOW)
     next(call)
     n = rounds(600, short=300)
     versions = pour(server, n, 50)
