@@ -168,7 +168,26 @@ struct index_entry *index_next(struct index_entry *e)
 
 static rv_t *kept(const struct index_entry *e)
 {
-    return e->cap_kept != 0 ? e->kept.many : (rv_t *)(uintptr_t)&e->kept.one;
+    return e->cap_kept != 0 ? e->kept.many + e->first_kept : (rv_t *)(uintptr_t)&e->kept.one;
+}
+
+/* Room for one more behind the last. What was forgotten in front is used again before it grows. */
+static void kept_room(struct index_entry *e)
+{
+    if (e->cap_kept == 0 && e->n_kept == 1) {
+        rv_t *many = mem_alloc(4 * sizeof *many);
+        many[0] = e->kept.one;
+        e->kept.many = many;
+        e->cap_kept = 4;
+    } else if (e->cap_kept != 0 && e->first_kept + e->n_kept == e->cap_kept) {
+        if (e->first_kept > e->cap_kept / 2) {
+            memmove(e->kept.many, kept(e), e->n_kept * sizeof(rv_t));
+            e->first_kept = 0;
+        } else {
+            e->cap_kept *= 2;
+            e->kept.many = mem_realloc(e->kept.many, e->cap_kept * sizeof(rv_t));
+        }
+    }
 }
 
 /* Index of the first kept version > rv. */
@@ -199,15 +218,7 @@ static void kept_insert(struct index_entry *e, rv_t rv)
     if (at > 0 && kept(e)[at - 1] == rv) {
         return;
     }
-    if (e->cap_kept == 0 && e->n_kept == 1) {
-        rv_t *many = mem_alloc(4 * sizeof *many);
-        many[0] = e->kept.one;
-        e->kept.many = many;
-        e->cap_kept = 4;
-    } else if (e->cap_kept != 0 && e->n_kept == e->cap_kept) {
-        e->cap_kept *= 2;
-        e->kept.many = mem_realloc(e->kept.many, e->cap_kept * sizeof(rv_t));
-    }
+    kept_room(e);
     rv_t *v = kept(e);
     memmove(v + at + 1, v + at, (e->n_kept - at) * sizeof *v);
     v[at] = rv;
@@ -270,13 +281,13 @@ void index_commit(struct index *x, const struct change *c)
 
 void index_forget(struct index *x, struct index_entry *e, rv_t rv)
 {
-    uint32_t at = kept_upper(e, rv);
-    rv_t *v = kept(e);
-    memmove(v, v + at, (e->n_kept - at) * sizeof *v);
-    e->n_kept -= at;
-    if (e->n_kept == 0 && e->cap_kept != 0) {
+    uint32_t gone = kept_upper(e, rv);
+    e->n_kept -= gone;
+    if (e->cap_kept != 0 && e->n_kept != 0) {
+        e->first_kept += gone;
+    } else if (e->cap_kept != 0) {
         free(e->kept.many);
-        e->cap_kept = 0;
+        e->cap_kept = e->first_kept = 0;
     }
     if (e->n_kept == 0 && e->rv == 0) { /* (2) */
         RB_REMOVE(entries, &x->entries, e);

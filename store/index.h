@@ -19,8 +19,9 @@ struct index_entry {
     row_t row;
     rv_t rv; /* of the object; 0: deleted */
     uint64_t generation;
-    uint32_t n_kept;   /* versions of events kept, ascending */
-    uint32_t cap_kept; /* 0: `one` is used */
+    uint32_t n_kept;     /* versions of events kept, ascending */
+    uint32_t cap_kept;   /* 0: `one` is used */
+    uint32_t first_kept; /* in `many`: what is in front was forgotten */
     union {
         rv_t one;
         rv_t *many;

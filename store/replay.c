@@ -204,6 +204,10 @@ static bool replay_step(struct read_job *job, struct engine_reader *r)
     struct chunk *c = (struct chunk *)job;
     struct watcher *w = c->watcher;
     bool snapshot = w->snapshot != NULL;
+    if (atomic_load(&w->closed)) {
+        hand_over(c); /* nobody waits for what it would find */
+        return true;
+    }
     if (snapshot && w->cursor != 0 && atomic_load(&w->set->store->loaded) == LOAD_RUNNING) {
         return false; /* an older version needs the kept versions */
     }

@@ -104,6 +104,7 @@ static void collect(struct view_walk *v, struct candidates *c, bool *ret_end)
             e = NULL;
             break;
         }
+        c->scanned = k;
         if (!key_eq(&at, &k)) {
             e = index_seek(x, &at);
             continue;
@@ -119,7 +120,6 @@ static void collect(struct view_walk *v, struct candidates *c, bool *ret_end)
             d->key = k;
             keep_text(c, &k);
         }
-        c->scanned = k;
         e = index_next(e);
     }
     *ret_end = e == NULL;

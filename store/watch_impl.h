@@ -77,7 +77,7 @@ struct watcher {
     struct pin *pin;           /* of a snapshot, until the watcher has caught up */
     enum watcher_state state;
     bool previous;
-    bool closed; /* waits only for its chunk to come back */
+    _Atomic bool closed; /* waits only for its chunk to come back; the reader looks, too */
     uint16_t n_nodes;
     struct idle_node nodes[];
 };

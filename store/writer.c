@@ -11,6 +11,8 @@
 #include "store/store_impl.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <uthash.h>
 
@@ -201,22 +203,25 @@ static void add_change(struct batch *b, const struct write *w, struct object *wa
     }
 }
 
+/* Would the resource be one too many, the new ones of this batch included? Locks only for what may
+ * be new, which is seldom. */
 static bool resource_allowed(struct batch *b, const struct key *k)
 {
     struct store *s = b->w->store;
     index_lock(s->index);
     bool known = index_has_resource(s->index, k->resource);
     size_t n = index_resources(s->index);
+    for (size_t i = 0; i < b->n_changes && !known; i++) {
+        struct str made = b->changes[i].event.key.resource;
+        known = str_eq(made, k->resource);
+        bool first = !index_has_resource(s->index, made);
+        for (size_t j = 0; j < i && first; j++) {
+            first = !str_eq(b->changes[j].event.key.resource, made);
+        }
+        n += first;
+    }
     index_unlock(s->index);
-    if (known) {
-        return true;
-    }
-    /* New ones of this batch count, too: a rough upper bound is enough. */
-    for (size_t i = 0; i < b->n_changes; i++) {
-        n += b->changes[i].event.cause == CAUSE_CREATED &&
-             str_eq(b->changes[i].event.key.resource, k->resource);
-    }
-    return n < s->opt.resources_max;
+    return known || n < s->opt.resources_max;
 }
 
 static enum errc judge(struct batch *b, struct write *w)
@@ -260,18 +265,16 @@ static enum errc judge(struct batch *b, struct write *w)
 /* ---- Repeated requests ------------------------------------------------------------------------
  */
 
-static enum errc recall_object(struct store *s, struct write *w, struct err *err)
+/* The object as it was answered. Without it, when its event is compacted or unreadable, the answer
+ * still stands: the write was done. */
+static void recall_object(struct store *s, struct write *w)
 {
     struct event ev;
-    enum errc rc = s->engine->ops->recall(s->engine, w->rv, &ev, err);
-    if (rc == ERR_NOT_FOUND) {
-        return OK; /* compacted meanwhile: the answer goes without the document */
-    }
-    if (rc == OK && ev.rv == w->rv && key_eq(&ev.key, &w->key)) {
+    struct err err;
+    if (s->engine->ops->recall(s->engine, w->rv, &ev, &err) == OK && key_eq(&ev.key, &w->key)) {
         w->object = object_new(&ev.key, ev.labels, ev.body, ev.splice, ev.generation, 0, 0);
         w->object->rv = w->rv;
     }
-    return rc;
 }
 
 /* True if w repeats a request that was answered, or one of this batch. */
@@ -293,15 +296,17 @@ static bool answer_repeat(struct batch *b, size_t i)
     if (a == NULL) {
         return false;
     }
-    if (a->key_hash != requests_key_hash(&w->key)) {
+    bool same = a->key_hash == requests_key_hash(&w->key) &&
+                (a->result == WRITE_DELETED) == (w->verb == WRITE_DELETE);
+    if (!same) {
         (void)err_field(&w->err, ERR_INVALID, "request_id",
-                        "was used for another object; use 16 new random bytes for each write");
+                        "was used for another write; use 16 new random bytes for each");
         return true;
     }
     w->result = a->result;
     w->rv = a->rv;
     w->generation = a->generation;
-    (void)recall_object(b->w->store, w, &w->err);
+    recall_object(b->w->store, w);
     return true;
 }
 
@@ -557,7 +562,12 @@ enum errc writer_submit(struct writer *w, struct write *x, struct err *err)
 enum errc writer_compact(struct writer *w, struct compaction *c, struct err *err)
 {
     if (c->upto > store_head(w->store)) {
-        return err_version(err, ERR_FUTURE, c->upto, store_floor(w->store), store_head(w->store));
+        rv_t head = store_head(w->store);
+        (void)err_version(err, ERR_FUTURE, c->upto, store_floor(w->store), head);
+        snprintf(err->msg, sizeof(err->msg),
+                 "version %" PRIu64 " is above the head, %" PRIu64 "; name one at or below it",
+                 c->upto, head);
+        return ERR_FUTURE;
     }
     c->err.code = OK;
     c->removed = 0;

@@ -176,6 +176,74 @@ static void a_repeated_request_gets_the_first_answer_also_after_a_restart(void *
     assert_string_equal(misused.err.field, "request_id");
 }
 
+static void a_repeated_request_is_answered_though_its_event_is_compacted(void **state)
+{
+    struct fixture *f = *state;
+    struct write w = {.has_request_id = true, .request_id = {9}};
+    assert_int_equal(put_as(f, "a", "{\"v\":1}", &w), OK);
+    object_unref(w.object);
+    assert_int_equal(fixture_put(f, "jobs", "default", "b", "{}", "{}", NULL), OK);
+    enum errc rc = OK;
+    assert_int_equal(fixture_compact(f, 0, &rc), 1);
+    struct write again = {.has_request_id = true, .request_id = {9}};
+    assert_int_equal(put_as(f, "a", "{\"v\":1}", &again), OK);
+    assert_int_equal(again.result, WRITE_CREATED);
+    assert_int_equal(again.rv, 1);
+    assert_null(again.object);
+    struct write deletion = {
+        .key = {STR("jobs"), STR("default"), STR("a")},
+        .verb = WRITE_DELETE,
+        .has_request_id = true,
+        .request_id = {9  }
+    };
+    assert_int_equal(fixture_write(f, &deletion), ERR_INVALID);
+    assert_string_equal(deletion.err.field, "request_id");
+    assert_int_equal(store_head(f->store), 2);
+}
+
+static void count_done(struct write *w)
+{
+    atomic_fetch_add((_Atomic int *)w->arg, 1);
+}
+
+static void new_resources_of_one_batch_count_once_each(void **state)
+{
+    struct fixture *f = *state;
+    fixture_close(f);
+    f->opt.resources_max = 4;
+    fixture_open(f);
+    enum { WRITES = 60 };
+    static struct write writes[WRITES];
+    static char names[WRITES][8];
+    json_t *spec = json_object();
+    _Atomic int done = 0;
+    /* Submitted at once, so that most are of one batch: two new resources, then many. */
+    for (int i = 0; i < WRITES; i++) {
+        snprintf(names[i], sizeof names[i], "%c%d", i < 40 ? 'a' + i % 2 : 'c', i);
+        const char *resource = i < 40 ? (i % 2 != 0 ? "xs" : "ys") : names[i];
+        writes[i] = (struct write){
+            .key = {str_of(resource), STR("default"), str_of(names[i])},
+            .verb = WRITE_SPEC,
+            .json = spec,
+            .bytes = 10,
+            .done = count_done,
+            .arg = &done
+        };
+        assert_int_equal(store_submit(f->store, &writes[i], &writes[i].err), OK);
+    }
+    while (atomic_load(&done) < WRITES) {
+        usleep(1000);
+    }
+    int made = 0;
+    for (int i = 0; i < WRITES; i++) {
+        assert_int_equal(writes[i].err.code, i < 42 ? OK : ERR_LIMIT);
+        made += writes[i].err.code == OK;
+        object_unref(writes[i].object);
+    }
+    assert_int_equal(made, 42);
+    json_decref(spec);
+}
+
 static void one_resource_too_many_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -349,6 +417,42 @@ static void a_limit_counts_selected_objects_only(void **state)
     assert_int_equal(seen, 20);
 }
 
+static void a_list_of_one_name_in_very_many_namespaces_ends(void **state)
+{
+    struct fixture *f = *state;
+    enum { SPACES = 9000 };
+    static struct write writes[SPACES];
+    static char spaces[SPACES][8];
+    json_t *spec = json_object();
+    _Atomic int done = 0;
+    for (int i = 0; i < SPACES; i++) {
+        snprintf(spaces[i], sizeof spaces[i], "s%d", i);
+        writes[i] = (struct write){
+            .key = {STR("jobs"), str_of(spaces[i]), STR("b")},
+            .verb = WRITE_SPEC,
+            .json = spec,
+            .bytes = 10,
+            .done = count_done,
+            .arg = &done
+        };
+        assert_int_equal(store_submit(f->store, &writes[i], &writes[i].err), OK);
+    }
+    while (atomic_load(&done) < SPACES) {
+        usleep(1000);
+    }
+    for (int i = 0; i < SPACES; i++) {
+        assert_int_equal(writes[i].err.code, OK);
+        object_unref(writes[i].object);
+    }
+    assert_int_equal(fixture_put(f, "jobs", "zz", "a", "{}", "{}", NULL), OK);
+    struct selection sel = {.resource = STR("jobs"), .all_namespaces = true, .name = STR("a")};
+    struct page p;
+    char token[600] = "";
+    assert_int_equal(list_page(f, &sel, 10, token, &p), OK);
+    assert_int_equal(p.n, 1);
+    json_decref(spec);
+}
+
 static void a_token_of_another_selection_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -466,10 +570,13 @@ int main(void)
         T(a_precondition_that_fails_changes_nothing_and_names_both_versions),
         T(a_dry_run_checks_and_changes_nothing),
         T(a_repeated_request_gets_the_first_answer_also_after_a_restart),
+        T(a_repeated_request_is_answered_though_its_event_is_compacted),
+        T(new_resources_of_one_batch_count_once_each),
         T(one_resource_too_many_is_refused),
         T(all_pages_show_one_version_while_writes_compaction_and_restarts_go_on),
         T(a_page_whose_version_was_compacted_is_expired),
         T(a_limit_counts_selected_objects_only),
+        T(a_list_of_one_name_in_very_many_namespaces_ends),
         T(a_token_of_another_selection_is_refused),
         T(the_newest_event_survives_every_compaction),
         T(the_history_stays_within_its_number_and_bytes_also_after_a_restart),
