@@ -31,7 +31,7 @@
 #include "store/engine_sqlite.h"
 
 #define EXIT_USAGE      2
-#define TICK_MS         10000
+#define TICK_MS         1000
 #define TRIM_STREAMS    1000 /* memory goes back to the system after so many streams ended */
 #define CANCEL_AFTER_MS 500  /* behind the grace: what the streams' own ends did not reach */
 #define QUIET_MS        500  /* for peers to leave by themselves when no call is left */
@@ -46,6 +46,7 @@ struct program {
     pthread_t checker;
     bool checking;
     uint64_t trimmed_at; /* streams freed at the last trim */
+    bool refusing;       /* writes, when last reported */
 };
 
 static void complain(const struct err *err)
@@ -74,6 +75,7 @@ static int open_signals(void)
     sigaddset(&set, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit of file size is a full disk, not the end */
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -101,7 +103,8 @@ static int64_t limit_of(int64_t v)
 static enum errc open_store(struct program *p, struct err *err)
 {
     const struct config *cfg = &p->config;
-    struct engine_sqlite_options engine_options = {.path = cfg->db};
+    struct engine_sqlite_options engine_options = {.path = cfg->db,
+                                                   .max_bytes = cfg->max_file_bytes};
     if (engine_sqlite_open(&engine_options, &p->engine, err) != OK) {
         return err->code;
     }
@@ -110,6 +113,7 @@ static enum errc open_store(struct program *p, struct err *err)
         .codec = &codec_wire,
         .log_bytes = (size_t)cfg->log_bytes,
         .object_bytes = (size_t)cfg->max_object_bytes,
+        .objects_max = (uint64_t)cfg->max_objects,
         .history_events = limit_of(cfg->history_events),
         .history_bytes = limit_of(cfg->history_bytes),
         .history_age_s = (cfg->history_age_ms + 999) / 1000,
@@ -204,6 +208,20 @@ static void trim(struct program *p)
     allocator_trim();
 }
 
+/* Says once when writes begin to be refused, and once when they are taken again. */
+static void report_storage(struct program *p)
+{
+    struct store_facts facts;
+    store_facts(p->server.store, &facts);
+    bool refused = facts.read_only_reason[0] != '\0';
+    if (refused && !p->refusing) {
+        log_error("writes are refused reason=\"%s\"", facts.read_only_reason);
+    } else if (!refused && p->refusing) {
+        log_info("writes are taken again");
+    }
+    p->refusing = refused;
+}
+
 static int sooner(int a, int b)
 {
     return a < 0 || (b >= 0 && b < a) ? b : a;
@@ -224,6 +242,7 @@ static int serve(struct program *p)
         }
         if (e == 0) {
             trim(p);
+            report_storage(p);
         }
         if (e > 0) {
             int signo = fds[n].revents != 0 ? read_signal(p) : 0;

@@ -269,6 +269,14 @@ static enum errc parse_json(struct call *c, struct str text, struct write_call *
     return json_text_parse(text, "json", &wc->json, err);
 }
 
+/* The tree waits in the writer's queue, and counts there for what it takes. */
+static void send_tree(struct write_call *wc, enum write_verb verb)
+{
+    wc->write.verb = verb;
+    wc->write.json = wc->json;
+    wc->write.bytes += json_tree_bytes(wc->json);
+}
+
 static enum errc put_prepare(struct call *c, const struct wire_write_request *req,
                              struct write_call *wc, struct err *err)
 {
@@ -284,8 +292,7 @@ static enum errc put_prepare(struct call *c, const struct wire_write_request *re
     }
     w->mode = modes[req->mode];
     if (req->scope == WIRE_SCOPE_SPEC || (req->scope == WIRE_SCOPE_AUTO && form == DOCUMENT_SPEC)) {
-        w->verb = WRITE_SPEC;
-        w->json = wc->json;
+        send_tree(wc, WRITE_SPEC);
         return OK;
     }
     struct precondition in_document = {0};
@@ -309,8 +316,7 @@ static enum errc patch_prepare(struct call *c, const struct wire_write_request *
     if (!json_is_object(wc->json)) {
         return err_field(err, ERR_INVALID, "json", "a merge patch must be a JSON object");
     }
-    wc->write.verb = WRITE_PATCH;
-    wc->write.json = wc->json;
+    send_tree(wc, WRITE_PATCH);
     return OK;
 }
 

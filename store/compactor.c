@@ -32,34 +32,33 @@ static int64_t run_seconds(const struct store *s)
     return s->engine->run_seconds + (clock_mono(s->clock) - s->opened) / 1000;
 }
 
-/* Notes now and then which version was the head at which running time. What was there at the start
- * counts from the start, so nothing expires early. */
-static void note_age(struct store *s)
+/* Notes now and then which version was the head at which running time, durably. What was there
+ * before the first note counts from that, so nothing expires early. */
+static enum errc note_age(struct store *s, struct err *err)
 {
-    struct age_note *newest = &s->ages[(s->first_age + s->n_ages + AGE_NOTES - 1) % AGE_NOTES];
+    const struct engine_age *newest =
+        &s->ages[(s->first_age + s->n_ages + ENGINE_AGES - 1) % ENGINE_AGES];
     int64_t now = run_seconds(s);
-    if (s->n_ages != 0 && now - newest->run_s < s->opt.history_age_s / AGE_NOTES + 1) {
-        return;
+    if (s->n_ages != 0 && now - newest->run_seconds < s->opt.history_age_s / ENGINE_AGES + 1) {
+        return OK;
     }
-    if (s->n_ages == AGE_NOTES) {
-        s->first_age = (s->first_age + 1) % AGE_NOTES;
+    if (s->n_ages == ENGINE_AGES) {
+        s->first_age = (s->first_age + 1) % ENGINE_AGES;
         s->n_ages--;
     }
-    s->ages[(s->first_age + s->n_ages) % AGE_NOTES] = (struct age_note){now, store_head(s)};
+    s->ages[(s->first_age + s->n_ages) % ENGINE_AGES] = (struct engine_age){now, store_head(s)};
     s->n_ages++;
+    const struct engine_ops *ops = s->engine->ops;
+    return ops->keep_clock != NULL ? ops->keep_clock(s->engine, now, err) : OK;
 }
 
 /* The newest version that is old enough to go; 0: none. */
-static rv_t age_wants(struct store *s)
+static rv_t age_wants(const struct store *s)
 {
-    if (s->opt.history_age_s <= 0) {
-        return 0;
-    }
-    note_age(s);
     rv_t upto = 0;
     for (size_t i = 0; i < s->n_ages; i++) {
-        const struct age_note *n = &s->ages[(s->first_age + i) % AGE_NOTES];
-        if (run_seconds(s) - n->run_s >= s->opt.history_age_s) {
+        const struct engine_age *n = &s->ages[(s->first_age + i) % ENGINE_AGES];
+        if (s->opt.history_age_s > 0 && run_seconds(s) - n->run_seconds >= s->opt.history_age_s) {
             upto = n->rv;
         }
     }
@@ -183,6 +182,12 @@ enum errc compact_slice(struct store *s, struct compaction *c, bool *ret_request
     if (c != NULL) {
         *ret_more = true;
         return serve_request(s, c, ret_request_done);
+    }
+    if (s->opt.history_age_s > 0) {
+        enum errc noted = note_age(s, &err);
+        if (noted != OK) {
+            return noted;
+        }
     }
     size_t rows = 0, removed = 0;
     rv_t upto = due(s, &rows);

@@ -106,8 +106,8 @@ struct engine_ops {
     enum errc (*fold)(struct engine *e, rv_t upto, size_t max_rows, bool *ret_done,
                       struct err *err);
 
-    /* May be NULL. Makes `seconds` of running time durable with the next commit or at once: the
-     * store's own clock, which runs only while the store does. */
+    /* May be NULL. Makes durable that the head is what it is at so many seconds of running time:
+     * the store's own clock, which runs only while the store does. Errors: as commit. */
     enum errc (*keep_clock)(struct engine *e, int64_t run_seconds, struct err *err);
 
     /* --- any thread ---------------------------------------------------------------------- */
@@ -151,6 +151,13 @@ struct engine_ops {
     void (*close)(struct engine *e);
 };
 
+/* At `run_seconds` the head was `rv`. */
+struct engine_age {
+    int64_t run_seconds;
+    rv_t rv;
+};
+#define ENGINE_AGES 64
+
 /* What every engine begins with. */
 struct engine {
     const struct engine_ops *ops;
@@ -160,6 +167,8 @@ struct engine {
     rv_t floor;              /* the oldest that can be resumed from: the newest version removed,
                                 or the epoch's base; moved on the writer only */
     int64_t run_seconds;     /* at open: the store's own clock */
+    struct engine_age ages[ENGINE_AGES]; /* at open: the newest that were kept, ascending */
+    size_t n_ages;
 };
 
 #endif

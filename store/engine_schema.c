@@ -20,6 +20,7 @@ static const char *const steps[SCHEMA_VERSION] = {
     "CREATE TABLE epochs(epoch INTEGER PRIMARY KEY, random INTEGER NOT NULL,"
     " base_rv INTEGER NOT NULL, prior_head INTEGER NOT NULL, time INTEGER NOT NULL,"
     " reason TEXT NOT NULL) STRICT;"
+    "CREATE TABLE ages(run_seconds INTEGER PRIMARY KEY, rv INTEGER NOT NULL) STRICT;"
     "CREATE TABLE objects(id INTEGER PRIMARY KEY, rv INTEGER NOT NULL,"
     " generation INTEGER NOT NULL, resource TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL,"
     " labels TEXT, hash INTEGER NOT NULL, spec_hash INTEGER NOT NULL, splice INTEGER NOT NULL,"

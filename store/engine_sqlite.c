@@ -96,6 +96,19 @@ static void note_attempt(struct engine_sqlite *s, const struct change *changes, 
     }
 }
 
+enum errc engine_sqlite_see_file(struct engine_sqlite *s, struct err *err)
+{
+    struct stat st;
+    if (stat(s->path, &st) != 0 || st.st_dev != s->file.dev || st.st_ino != s->file.ino) {
+        s->suspect = true;
+        return err_set(err, ERR_UNAVAILABLE,
+                       "%s was removed or replaced while it was in use: put it back, or stop",
+                       s->path);
+    }
+    s->file.looked = clock_mono(&clock_system);
+    return OK;
+}
+
 static enum errc commit(struct engine *e, struct change *changes, size_t n, struct err *err)
 {
     struct engine_sqlite *s = engine_sqlite_of(e);
@@ -104,6 +117,13 @@ static enum errc commit(struct engine *e, struct change *changes, size_t n, stru
     }
     if (n == 0) {
         return OK;
+    }
+    enum { LOOK_EVERY_MS = 1000 };
+    if (clock_mono(&clock_system) - s->file.looked >= LOOK_EVERY_MS) {
+        enum errc seen = engine_sqlite_see_file(s, err);
+        if (seen != OK) {
+            return seen;
+        }
     }
     wall_ms_t now = clock_wall(&clock_system);
     int rc = conn_run(&s->w, ST_BEGIN_WRITE);
@@ -182,8 +202,23 @@ enum errc engine_sqlite_set_meta(struct engine_sqlite *s, const char *k, int64_t
 static enum errc keep_clock(struct engine *e, int64_t run_seconds, struct err *err)
 {
     struct engine_sqlite *s = engine_sqlite_of(e);
-    return s->suspect ? engine_sqlite_suspect(err)
-                      : engine_sqlite_set_meta(s, "run_seconds", run_seconds, err);
+    if (s->suspect) {
+        return engine_sqlite_suspect(err);
+    }
+    int rc = conn_run(&s->w, ST_BEGIN_WRITE);
+    if (rc == SQLITE_OK) {
+        sqlite3_bind_int64(s->w.st[ST_AGE_ADD], 1, run_seconds);
+        sqlite3_bind_int64(s->w.st[ST_AGE_ADD], 2, (int64_t)e->head);
+        rc = conn_run(&s->w, ST_AGE_ADD);
+    }
+    if (rc == SQLITE_OK) {
+        sqlite3_bind_int64(s->w.st[ST_AGES_DROP], 1, ENGINE_AGES);
+        rc = conn_run(&s->w, ST_AGES_DROP);
+    }
+    if (rc == SQLITE_OK) {
+        rc = engine_sqlite_bind_meta(s, "run_seconds", run_seconds);
+    }
+    return engine_sqlite_end_txn(s, rc, "keep the clock", err);
 }
 
 /* Tells of the oldest events up to `upto`, at most max_rows; *ret_last is the last of them, or 0.

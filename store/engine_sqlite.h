@@ -9,7 +9,9 @@
 struct engine_sqlite_options {
     const char *path; /* of the database; made if absent, mode 0600 */
     const char *vfs;  /* SQLite VFS to use; NULL: the default. For tests. */
-    bool no_sync;     /* Nothing is synced: a fault that tests plant. Never set elsewhere. */
+    int64_t
+        max_bytes; /* of the file; writes that would pass it end with ERR_STORAGE_FULL; 0: none */
+    bool no_sync;  /* Nothing is synced: a fault that tests plant. Never set elsewhere. */
     size_t fold_rows; /* objects that may lag behind their events; 0: 65,536. For tests. */
 };
 

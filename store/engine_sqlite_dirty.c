@@ -52,7 +52,7 @@ void dirty_set(struct dirty *d, row_t row, rv_t rv, bool gone)
     }
     struct dirty_row *r = place(d, row);
     d->n += r->row == 0;
-    *r = (struct dirty_row){row, rv, gone};
+    *r = (struct dirty_row){row, rv, gone, false};
 }
 
 /* Whoever was displaced by the row that goes moves up. */

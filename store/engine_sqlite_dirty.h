@@ -10,6 +10,7 @@ struct dirty_row {
     row_t row; /* 0: a free place */
     rv_t rv;   /* its last event */
     bool gone; /* which deleted it */
+    bool bad;  /* which is damaged: the row stays behind */
 };
 
 /* Open addressing; cap is a power of two, or 0. */

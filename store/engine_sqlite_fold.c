@@ -22,7 +22,8 @@
 
 #include "store/engine_sqlite_impl.h"
 
-#define EVENTS_MANY 4  /* events above `folded` for each row that may be dirty; a start reads them \
+#define EVENTS_MANY                                                                                \
+    4                  /* events above `folded` for each row that may be dirty; a start reads them \
                         */
 #define WITH_COMMIT 16 /* rows of a pass that go with a commit beside one per change */
 
@@ -59,8 +60,8 @@ void fold_told(struct engine_sqlite *s, const struct change *changes, size_t n)
 
 static int fold_row(struct engine_sqlite *s, row_t row)
 {
-    const struct dirty_row *d = dirty_find(&s->dirty, row);
-    if (d == NULL) {
+    struct dirty_row *d = dirty_find(&s->dirty, row);
+    if (d == NULL || d->bad) {
         return SQLITE_OK;
     }
     if (d->gone) {
@@ -70,12 +71,17 @@ static int fold_row(struct engine_sqlite *s, row_t row)
     CLEANUP(stmt_resetp) sqlite3_stmt *st = s->w.st[ST_EVENT_GET];
     sqlite3_bind_int64(st, 1, (int64_t)d->rv);
     int rc = sqlite3_step(st);
-    struct event ev;
-    if (rc == SQLITE_ROW && row_event(st, &ev, NULL) == OK) {
-        rc = row_bind_object(s->w.st[ST_OBJECT_PUT], row, &ev);
-        return rc == SQLITE_OK ? conn_run(&s->w, ST_OBJECT_PUT) : rc;
+    if (rc != SQLITE_ROW) {
+        return rc == SQLITE_DONE ? SQLITE_CORRUPT : rc; /* (1) */
     }
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_CORRUPT : rc; /* (1) */
+    struct event ev;
+    if (row_event(st, &ev, NULL) != OK) {
+        d->bad = true; /* (5) */
+        s->damaged = d->rv;
+        return SQLITE_OK;
+    }
+    rc = row_bind_object(s->w.st[ST_OBJECT_PUT], row, &ev);
+    return rc == SQLITE_OK ? conn_run(&s->w, ST_OBJECT_PUT) : rc;
 }
 
 int fold_some(struct engine_sqlite *s, size_t max_rows)
@@ -86,7 +92,7 @@ int fold_some(struct engine_sqlite *s, size_t max_rows)
     for (size_t i = 0; i < max_rows && p->next < p->n && rc == SQLITE_OK; i++) {
         rc = fold_row(s, p->rows[p->next++].row);
     }
-    if (rc == SQLITE_OK && p->next == p->n) {
+    if (rc == SQLITE_OK && p->next == p->n && s->damaged == 0) {
         rc = engine_sqlite_bind_meta(s, "folded", (int64_t)p->head);
     }
     return rc;
@@ -96,10 +102,15 @@ void fold_committed(struct engine_sqlite *s)
 {
     struct fold_pass *p = &s->pass;
     for (; p->done < p->next; p->done++) {
-        dirty_clear(&s->dirty, p->rows[p->done].row); /* (3) */
+        const struct dirty_row *d = dirty_find(&s->dirty, p->rows[p->done].row);
+        if (d != NULL && !d->bad) {
+            dirty_clear(&s->dirty, d->row); /* (3) */
+        }
     }
     if (p->active && p->done == p->n) {
-        atomic_store_explicit(&s->folded, p->head, memory_order_release);
+        if (s->damaged == 0) {
+            atomic_store_explicit(&s->folded, p->head, memory_order_release);
+        }
         fold_abandon(s);
     }
 }
@@ -108,7 +119,7 @@ int fold_with_commit(struct engine_sqlite *s, size_t n)
 {
     bool many =
         s->dirty.n >= s->fold_rows || s->base.head - s->folded >= EVENTS_MANY * s->fold_rows;
-    if (!s->pass.active && many) {
+    if (!s->pass.active && many && s->damaged == 0) {
         pass_begin(s);
     }
     return s->pass.active ? fold_some(s, n + WITH_COMMIT) : SQLITE_OK;
@@ -125,6 +136,12 @@ enum errc engine_sqlite_fold(struct engine *e, rv_t upto, size_t max_rows, bool 
     *ret_done = s->folded >= upto;
     if (*ret_done) {
         return OK;
+    }
+    if (s->damaged != 0) {
+        return err_set(err, ERR_DATA_LOSS,
+                       "the stored event of version %" PRIu64
+                       " is damaged, and an object's state is only there: restore from a backup",
+                       s->damaged);
     }
     if (!s->pass.active) {
         pass_begin(s);

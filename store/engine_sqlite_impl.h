@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include <sqlite3.h>
 
@@ -61,6 +62,11 @@ enum conn_kind { CONN_WRITER = 1, CONN_READER = 2 };
     X(ST_OBJECTS, CONN_READER, "SELECT " OBJECT_IDENTITY ",length(body) FROM objects ORDER BY id") \
     X(ST_LAST_ROW, CONN_WRITER, "SELECT max(id) FROM objects")                                     \
     X(ST_META_SET, CONN_WRITER, "UPDATE meta SET v=? WHERE k=?")                                   \
+    X(ST_AGE_ADD, CONN_WRITER, "INSERT OR REPLACE INTO ages VALUES(?,?)")                          \
+    X(ST_AGES_DROP, CONN_WRITER,                                                                   \
+      "DELETE FROM ages WHERE run_seconds NOT IN"                                                  \
+      " (SELECT run_seconds FROM ages ORDER BY run_seconds DESC LIMIT ?)")                         \
+    X(ST_AGES, CONN_WRITER, "SELECT run_seconds,rv FROM ages ORDER BY run_seconds")                \
     X(ST_FREE_PAGES, CONN_WRITER, "PRAGMA freelist_count")
 
 enum conn_statement {
@@ -143,10 +149,16 @@ struct fold_pass {
 
 struct engine_sqlite {
     struct engine base;
-    char *path;           /* real path of the database */
-    char *wal_path;       /* of the log beside it */
-    char *shm_path;       /* of the log's index */
-    char *vfs;            /* NULL: SQLite's default */
+    char *path;        /* real path of the database */
+    char *wal_path;    /* of the log beside it */
+    char *shm_path;    /* of the log's index */
+    char *vfs;         /* NULL: SQLite's default */
+    int64_t max_bytes; /* of the database file; 0: no limit */
+    struct {
+        dev_t dev;
+        ino_t ino;
+        mono_ms_t looked; /* when it was last seen at its path */
+    } file;
     bool no_sync;         /* the planted fault of tests */
     bool unclean;         /* at open: the last stop was not a clean one */
     int lock_fd;          /* holds the lock file */
@@ -158,6 +170,7 @@ struct engine_sqlite {
     struct buf recalled; /* the texts of the event that recall gave */
     struct dirty dirty;  /* rows that lag behind their events */
     struct fold_pass pass;
+    rv_t damaged;        /* an event that could not be folded; 0: none */
     size_t fold_rows;    /* dirty ones that begin a pass */
     _Atomic rv_t folded; /* no row lags behind an event at or below; the writer stores it */
     struct {
@@ -189,6 +202,8 @@ enum errc engine_sqlite_set_meta(struct engine_sqlite *s, const char *k, int64_t
                                  struct err *err) NODISCARD;
 void engine_sqlite_count_free(struct engine_sqlite *s);
 enum errc engine_sqlite_suspect(struct err *err);
+/* Is the file still at its path? What is committed to one that was removed is lost when we stop. */
+enum errc engine_sqlite_see_file(struct engine_sqlite *s, struct err *err) NODISCARD;
 /* Within a transaction. */
 int engine_sqlite_bind_meta(struct engine_sqlite *s, const char *k, int64_t v);
 /* Commits if rc is SQLITE_OK, else rolls back; says what became of it. */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/engine_lock.h"
@@ -126,11 +127,55 @@ static enum errc attach_tables(struct engine_sqlite *s, rv_t told, rv_t *ret_hea
     return code;
 }
 
+static enum errc read_ages(struct engine_sqlite *s, struct err *err)
+{
+    CLEANUP(stmt_resetp) sqlite3_stmt *st = s->w.st[ST_AGES];
+    int rc;
+    s->base.n_ages = 0;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW && s->base.n_ages < ENGINE_AGES) {
+        s->base.ages[s->base.n_ages++] =
+            (struct engine_age){sqlite3_column_int64(st, 0), (rv_t)sqlite3_column_int64(st, 1)};
+    }
+    return rc == SQLITE_DONE || rc == SQLITE_ROW ? OK
+                                                 : conn_fail(s->w.db, rc, "read the ages", err);
+}
+
+/* The file as it is at its path now, which is what was opened: it is locked by its path. */
+static enum errc know_file(struct engine_sqlite *s, struct err *err)
+{
+    struct stat st;
+    if (stat(s->path, &st) != 0) {
+        return err_set(err, ERR_UNAVAILABLE, "cannot look at %s: %s", s->path, strerror(errno));
+    }
+    s->file.dev = st.st_dev;
+    s->file.ino = st.st_ino;
+    return OK;
+}
+
+static enum errc limit_file(struct engine_sqlite *s, struct err *err)
+{
+    enum { PAGE = 4096 };
+    if (s->max_bytes == 0) {
+        return OK;
+    }
+    char sql[64];
+    sqlite3_snprintf(sizeof(sql), sql, "PRAGMA max_page_count=%lld",
+                     (long long)(s->max_bytes / PAGE + 1));
+    int rc = sqlite3_exec(s->w.db, sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? OK : conn_fail(s->w.db, rc, "limit the file", err);
+}
+
 enum errc engine_sqlite_attach(struct engine_sqlite *s, rv_t told, rv_t *ret_head, struct err *err)
 {
     enum errc code = conn_open(&s->w, CONN_WRITER, s->path, s->vfs, s->no_sync, err);
     if (code == OK) {
         code = attach_tables(s, told, ret_head, err);
+    }
+    if (code == OK) {
+        code = limit_file(s, err);
+    }
+    if (code == OK) {
+        code = know_file(s, err);
     }
     if (code != OK) {
         conn_close(&s->w);
@@ -165,6 +210,7 @@ enum errc engine_sqlite_open(const struct engine_sqlite_options *opt, struct eng
     s->lock_fd = -1;
     s->next_row = 1;
     s->no_sync = opt->no_sync;
+    s->max_bytes = opt->max_bytes;
     s->fold_rows = opt->fold_rows != 0 ? opt->fold_rows : FOLD_ROWS;
     s->vfs = opt->vfs != NULL ? mem_strdup(opt->vfs) : NULL;
     buf_init(&s->recalled, TEXTS_MAX);
@@ -186,6 +232,9 @@ enum errc engine_sqlite_open(const struct engine_sqlite_options *opt, struct eng
     }
     if (code == OK) {
         code = fold_find_dirty(s, err);
+    }
+    if (code == OK) {
+        code = read_ages(s, err);
     }
     /* From here on a stop that does not pass through engine_sqlite_close is an unclean one. */
     if (code == OK && !s->unclean) {

@@ -232,8 +232,16 @@ static enum errc tell_dirty(struct engine_reader *r, const struct dirty_row *d,
                             bool (*fn)(void *arg, const struct engine_object *o), void *arg,
                             bool *ret_go_on, struct err *err)
 {
+    /* Its identity only: a damaged body must not keep the others from being served. */
+    CLEANUP(stmt_resetp) sqlite3_stmt *st = r->c.st[ST_HISTORY_KEYS];
     struct event ev;
-    enum errc code = engine_sqlite_read_event(r, d->rv, &ev, err);
+    size_t bytes;
+    sqlite3_bind_int64(st, 1, bound(d->rv - 1));
+    sqlite3_bind_int64(st, 2, bound(d->rv));
+    sqlite3_bind_int64(st, 3, 1);
+    int rc = sqlite3_step(st);
+    enum errc code = rc == SQLITE_ROW ? row_event_identity(st, &ev, &bytes, err)
+                                      : conn_fail(r->c.db, rc, "read the objects", err);
     if (code == OK) {
         const struct engine_object o = {.row = d->row,
                                         .rv = ev.rv,

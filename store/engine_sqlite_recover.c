@@ -67,10 +67,14 @@ enum errc engine_sqlite_recover(struct engine *e, struct err *err)
 {
     struct engine_sqlite *s = engine_sqlite_of(e);
     s->suspect = true;
+    enum errc code = engine_sqlite_see_file(s, err); /* before the connection to it is given up */
+    if (code != OK) {
+        return code;
+    }
     conn_close(&s->w);
     fold_abandon(s);
     rv_t head = 0;
-    enum errc code = engine_sqlite_attach(s, e->head, &head, err);
+    code = engine_sqlite_attach(s, e->head, &head, err);
     if (code == OK && head < e->head) {
         code = err_set(err, ERR_DATA_LOSS,
                        "%s ends at version %" PRIu64 " and %" PRIu64 " was there before: "

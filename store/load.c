@@ -6,7 +6,7 @@
 
 #include "store/store_impl.h"
 
-#define LOAD_STEP 4096 /* events of one step */
+#define LOAD_STEP 1024 /* events of one step */
 
 static bool load_object(void *arg, const struct engine_object *o)
 {
@@ -67,22 +67,61 @@ enum errc load_objects(struct store *s, struct requests *requests, struct err *e
     return rc;
 }
 
+/* An event that was read but is not in the index yet: its key's texts lie in history_job.texts. */
+struct past {
+    rv_t rv;
+    uint16_t resource_n, ns_n, name_n;
+};
+
 struct history_job {
     struct read_job job;
     struct store *store;
     rv_t at, upto; /* events in (at, upto] are still to come */
-    size_t left;   /* of this step */
     uint64_t events, bytes;
+    struct past past[LOAD_STEP]; /* of this step */
+    size_t n;
+    struct buf texts;
 };
 
 static bool load_event(void *arg, const struct event *ev, size_t bytes)
 {
     struct history_job *j = arg;
-    index_keep(j->store->index, &ev->key, ev->rv);
+    const struct key *k = &ev->key;
+    j->past[j->n++] =
+        (struct past){ev->rv, (uint16_t)k->resource.n, (uint16_t)k->ns.n, (uint16_t)k->name.n};
+    buf_adds(&j->texts, k->resource);
+    buf_adds(&j->texts, k->ns);
+    buf_adds(&j->texts, k->name);
     j->events++;
     j->bytes += bytes;
     j->at = ev->rv;
-    return --j->left > 0;
+    return j->n < LOAD_STEP;
+}
+
+/* What was read goes into the index; the lock is not held while reading. */
+static void keep_past(struct history_job *j)
+{
+    const char *p = j->texts.p;
+    index_lock(j->store->index);
+    for (size_t i = 0; i < j->n; i++) {
+        const struct past *e = &j->past[i];
+        struct key k = {
+            {p,                           e->resource_n},
+            {p + e->resource_n,           e->ns_n      },
+            {p + e->resource_n + e->ns_n, e->name_n    }
+        };
+        index_keep(j->store->index, &k, e->rv);
+        p = k.name.p + k.name.n;
+    }
+    index_unlock(j->store->index);
+    j->n = 0;
+    buf_clear(&j->texts);
+}
+
+static void history_free(struct history_job *j)
+{
+    buf_fini(&j->texts);
+    free(j);
 }
 
 static bool history_step(struct read_job *job, struct engine_reader *r)
@@ -94,16 +133,12 @@ static bool history_step(struct read_job *job, struct engine_reader *r)
     rv_t shown = 0;
     enum errc rc = ops->view_begin(r, &shown, &err);
     if (rc == OK) {
-        j->left = LOAD_STEP;
-        index_lock(s->index);
         rc = ops->history_keys(r, j->at, j->upto, load_event, j, &err);
-        index_unlock(s->index);
         ops->view_end(r);
     }
-    if (rc == OK && j->left > 0) {
-        j->at = j->upto;
-    }
-    if (rc == OK && j->at < j->upto) {
+    bool full = j->n == LOAD_STEP;
+    keep_past(j);
+    if (rc == OK && full && j->at < j->upto) {
         return false;
     }
     atomic_fetch_add(&s->history_events, j->events);
@@ -111,14 +146,14 @@ static bool history_step(struct read_job *job, struct engine_reader *r)
     /* Failing, watches and writes go on; views of older versions and compaction cannot. */
     atomic_store(&s->loaded, rc == OK ? LOAD_DONE : LOAD_FAILED);
     writer_wake(s->writer);
-    free(j);
+    history_free(j);
     return true;
 }
 
 static void history_refuse(struct read_job *job, const struct err *err)
 {
     (void)err;
-    free(job);
+    history_free((struct history_job *)job);
 }
 
 struct read_job *load_history_job(struct store *s)
@@ -129,5 +164,6 @@ struct read_job *load_history_job(struct store *s)
     j->store = s;
     j->at = s->engine->floor;
     j->upto = s->engine->head;
+    buf_init(&j->texts, SIZE_MAX);
     return &j->job;
 }

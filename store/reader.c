@@ -19,8 +19,33 @@ struct reader {
     pthread_cond_t wake;
     struct get_queue gets;
     struct job_queue jobs;
+    size_t asked; /* gets and lists that wait */
     bool stopping;
 };
+
+#define ASKED_MAX (16 * 1024)
+
+/* Room for one more get or list? Watches are limited elsewhere. */
+static enum errc ask(struct reader *r, struct err *err)
+{
+    pthread_mutex_lock(&r->mu);
+    bool full = r->asked >= ASKED_MAX;
+    r->asked += !full;
+    pthread_mutex_unlock(&r->mu);
+    if (!full) {
+        return OK;
+    }
+    (void)err_set(err, ERR_LIMIT, "%d reads are waiting already; try again later", ASKED_MAX);
+    err->retry_ms = 100;
+    return ERR_LIMIT;
+}
+
+static void answered(struct reader *r, size_t n)
+{
+    pthread_mutex_lock(&r->mu);
+    r->asked -= n;
+    pthread_mutex_unlock(&r->mu);
+}
 
 /* ---- Point reads -------------------------------------------------------------------------- */
 
@@ -104,13 +129,16 @@ static void serve_gets(struct reader *r, struct get_queue *gets)
         if (open) {
             s->engine->ops->view_end(r->view);
         }
+        size_t done = 0;
         for (size_t i = 0; i < n; i++) {
             if (again[i]) {
                 STAILQ_INSERT_TAIL(gets, batch[i], link);
             } else {
                 batch[i]->done(batch[i]);
+                done++;
             }
         }
+        answered(r, done);
     }
 }
 
@@ -151,6 +179,7 @@ static void list_finish(struct list_job *j)
     if (j->begun) {
         view_walk_fini(&j->walk);
     }
+    answered(j->store->reader, 1);
     l->done(l);
     free(j);
 }
@@ -227,6 +256,9 @@ enum errc store_list(struct store *s, struct list *l, struct err *err)
         return err_field(err, ERR_INVALID, "continue_token",
                          "belongs to another selection; send it with the selection of its list");
     }
+    if (ask(s->reader, err) != OK) {
+        return ERR_LIMIT;
+    }
     struct list_job *j = mem_zalloc(sizeof *j);
     j->job.step = list_step;
     j->job.refuse = list_refuse;
@@ -242,7 +274,9 @@ enum errc store_list(struct store *s, struct list *l, struct err *err)
 
 enum errc store_get(struct store *s, struct get *g, struct err *err)
 {
-    (void)err;
+    if (ask(s->reader, err) != OK) {
+        return ERR_LIMIT;
+    }
     g->err.code = OK;
     g->object = NULL;
     reader_submit_get(s->reader, g);

@@ -208,7 +208,8 @@ static bool replay_step(struct read_job *job, struct engine_reader *r)
         hand_over(c); /* nobody waits for what it would find */
         return true;
     }
-    if (snapshot && w->cursor != 0 && atomic_load(&w->set->store->loaded) == LOAD_RUNNING) {
+    if (snapshot && !w->snapshot->begun && w->cursor != 0 &&
+        atomic_load(&w->set->store->loaded) == LOAD_RUNNING) {
         return false; /* an older version needs the kept versions */
     }
     enum errc rc = snapshot ? snapshot_step(c, r) : history_step(c, r);

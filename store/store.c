@@ -25,6 +25,7 @@ static void fill_defaults(struct store_options *o)
     o->object_bytes = o->object_bytes != 0 ? o->object_bytes : OBJECT_MAX_BYTES;
     o->history_events = o->history_events != 0 ? o->history_events : 1000000;
     o->history_bytes = o->history_bytes != 0 ? o->history_bytes : (int64_t)1 << 30;
+    o->objects_max = o->objects_max != 0 ? o->objects_max : 10 * 1000 * 1000;
     o->resources_max = o->resources_max != 0 ? o->resources_max : 1024;
 }
 
@@ -37,8 +38,8 @@ enum errc store_open(const struct store_options *opt, struct store **ret, struct
     s->codec = opt->codec;
     s->clock = opt->clock != NULL ? opt->clock : &clock_system;
     s->opened = clock_mono(s->clock);
-    s->ages[0] = (struct age_note){s->engine->run_seconds, s->engine->head};
-    s->n_ages = 1;
+    memcpy(s->ages, s->engine->ages, sizeof(s->ages));
+    s->n_ages = s->engine->n_ages;
     s->engine->sink = (struct engine_sink){committed, s};
     pthread_mutex_init(&s->mu, NULL);
     LIST_INIT(&s->pins);
@@ -108,6 +109,7 @@ void store_facts(struct store *s, struct store_facts *ret)
     pthread_mutex_lock(&s->mu);
     memcpy(ret->read_only_reason, s->read_only_reason, sizeof ret->read_only_reason);
     pthread_mutex_unlock(&s->mu);
+    metric_set(M_FILE_BYTES, ret->usage.file_bytes);
     metric_set(M_OBJECTS, (int64_t)ret->objects);
     metric_set(M_HISTORY_EVENTS, (int64_t)ret->history_events);
     metric_set(M_HISTORY_BYTES, (int64_t)ret->history_bytes);

@@ -29,6 +29,7 @@ struct store_options {
     int64_t history_events;    /* events kept; 0: 1,000,000; < 0: no limit */
     int64_t history_bytes;     /* bytes kept; 0: 1 GiB; < 0: no limit */
     int64_t history_age_s;     /* of running time; 0: no limit */
+    uint64_t objects_max;      /* objects; 0: 10,000,000 */
     uint32_t resources_max;    /* distinct resources; 0: 1,024 */
 };
 

@@ -25,13 +25,6 @@ struct pin {
     mono_ms_t since;
 };
 
-/* Which version was the head at which running time; see compactor.c. */
-struct age_note {
-    int64_t run_s;
-    rv_t rv;
-};
-#define AGE_NOTES 64
-
 /* Of the versions kept from before the start. */
 enum load_state { LOAD_RUNNING, LOAD_DONE, LOAD_FAILED };
 
@@ -53,7 +46,7 @@ struct store {
     _Atomic int loaded; /* enum load_state: does the index know the kept events? */
     _Atomic bool draining;
     mono_ms_t opened;
-    struct age_note ages[AGE_NOTES]; /* the writer's: a ring, oldest at first_age */
+    struct engine_age ages[ENGINE_AGES]; /* the writer's: a ring, oldest at first_age */
     size_t first_age, n_ages;
     pthread_mutex_t mu;     /* guards all below; taken alone */
     struct watch_set *sets; /* singly linked */

@@ -115,7 +115,6 @@ static void collect(struct view_walk *v, struct candidates *c, bool *ret_end)
             struct candidate *d = &c->v[c->n++];
             d->row = e->row;
             d->rv = e->rv;
-            d->rv = e->rv;
             d->undo = undo;
             d->key = k;
             keep_text(c, &k);

@@ -21,9 +21,9 @@ void view_walk_init(struct view_walk *v, struct store *s, const struct selection
                     const struct key *after);
 void view_walk_fini(struct view_walk *v);
 
-/* Goes on for some hundred keys in one short read transaction: calls fn with each selected object
- * as of v->rv, in key order, until it returns false (that object was not taken) or the step's
- * share of time is used up. Errors: ERR_EXPIRED, ERR_DATA_LOSS, ERR_UNAVAILABLE. */
+/* Goes on for at most some hundred selected keys, or some thousand looked at, in one short read
+ * transaction: calls fn with each selected object as of v->rv, in key order, until it returns false
+ * (that object was not taken). Errors: ERR_EXPIRED, ERR_DATA_LOSS, ERR_UNAVAILABLE. */
 enum errc view_step(struct view_walk *v, struct engine_reader *r,
                     bool (*fn)(void *arg, const struct object *o), void *arg,
                     struct err *err) NODISCARD;

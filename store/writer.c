@@ -224,6 +224,16 @@ static bool resource_allowed(struct batch *b, const struct key *k)
     return known || n < s->opt.resources_max;
 }
 
+/* Those of this batch count as if none were deleted in it. */
+static bool too_many_objects(const struct batch *b)
+{
+    struct store *s = b->w->store;
+    index_lock(s->index);
+    uint64_t n = index_objects(s->index);
+    index_unlock(s->index);
+    return n + b->n_changes >= s->opt.objects_max;
+}
+
 static enum errc judge(struct batch *b, struct write *w)
 {
     CLEANUP(object_unrefp) struct object *cur = NULL;
@@ -246,6 +256,10 @@ static enum errc judge(struct batch *b, struct write *w)
         return err_field(&w->err, ERR_LIMIT, "key.resource",
                          "\"%.*s\" would be one resource too many; %u are allowed",
                          STR_ARG(w->key.resource), s->opt.resources_max);
+    }
+    if (w->result == WRITE_CREATED && too_many_objects(b)) {
+        return err_set(&w->err, ERR_LIMIT, "there are %llu objects, as many as are allowed",
+                       (unsigned long long)s->opt.objects_max);
     }
     struct object *shown = next != NULL ? next : cur;
     w->object = object_ref(shown);
@@ -277,6 +291,12 @@ static void recall_object(struct store *s, struct write *w)
     }
 }
 
+static enum errc refuse_reuse(struct write *w)
+{
+    return err_field(&w->err, ERR_INVALID, "request_id",
+                     "was used for another write; use 16 new random bytes for each");
+}
+
 /* True if w repeats a request that was answered, or one of this batch. */
 static bool answer_repeat(struct batch *b, size_t i)
 {
@@ -286,11 +306,16 @@ static bool answer_repeat(struct batch *b, size_t i)
     }
     for (size_t k = 0; k < i; k++) {
         const struct write *o = b->writes[k];
-        if (o->has_request_id && memcmp(o->request_id, w->request_id, REQUEST_ID_LEN) == 0 &&
-            key_eq(&o->key, &w->key)) {
-            b->repeats[i] = b->writes[k];
-            return true;
+        if (!o->has_request_id || o->dry_run || w->dry_run ||
+            memcmp(o->request_id, w->request_id, REQUEST_ID_LEN) != 0) {
+            continue;
         }
+        if (!key_eq(&o->key, &w->key) || o->verb != w->verb) {
+            (void)refuse_reuse(w);
+        } else {
+            b->repeats[i] = b->writes[k];
+        }
+        return true;
     }
     const struct answer *a = requests_find(b->w->requests, w->request_id);
     if (a == NULL) {
@@ -299,8 +324,7 @@ static bool answer_repeat(struct batch *b, size_t i)
     bool same = a->key_hash == requests_key_hash(&w->key) &&
                 (a->result == WRITE_DELETED) == (w->verb == WRITE_DELETE);
     if (!same) {
-        (void)err_field(&w->err, ERR_INVALID, "request_id",
-                        "was used for another write; use 16 new random bytes for each");
+        (void)refuse_reuse(w);
         return true;
     }
     w->result = a->result;
@@ -464,7 +488,9 @@ static bool compact_some(struct writer *w, bool stopping)
     pthread_mutex_unlock(&w->mu);
     bool request_done = false, more = false;
     enum errc rc = compact_slice(w->store, c, &request_done, &more);
-    if (rc != OK && rc != ERR_STORAGE_FULL) {
+    if (rc == ERR_DATA_LOSS) {
+        atomic_store(&w->store->loaded, LOAD_FAILED); /* no more of it; the rest goes on */
+    } else if (rc != OK && rc != ERR_STORAGE_FULL) {
         recover(w); /* (3) */
     }
     if (request_done) {

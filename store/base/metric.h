@@ -23,6 +23,7 @@
     X(M_WRITE_QUEUE_BYTES, GAUGE, "watchd_write_queue_bytes", "Bytes waiting for the writer.")     \
     X(M_HEAD, GAUGE, "watchd_head", "The last published resource version.")                        \
     X(M_FLOOR, GAUGE, "watchd_floor", "The oldest resource version that can be resumed from.")     \
+    X(M_FILE_BYTES, GAUGE, "watchd_file_bytes", "Bytes of the database and the files beside it.")  \
     X(M_OBJECTS, GAUGE, "watchd_objects", "Objects stored.")                                       \
     X(M_HISTORY_EVENTS, GAUGE, "watchd_history_events", "Events kept.")                            \
     X(M_HISTORY_BYTES, GAUGE, "watchd_history_bytes", "Bytes of the events kept.")                 \

@@ -375,3 +375,26 @@ int json_depth(const json_t *v)
 {
     return depth_below(v, 0);
 }
+
+size_t json_tree_bytes(const json_t *v)
+{
+    enum { SCALAR = 32, CONTAINER = 128, MEMBER = 80, ELEMENT = 8 }; /* malloc's share included */
+    size_t n = json_is_object(v) || json_is_array(v) ? CONTAINER : SCALAR;
+    size_t i = 0;
+    json_t *element = NULL;
+    const char *key = NULL;
+    if (json_is_string(v)) {
+        n += json_string_length(v);
+    } else if (json_is_array(v)) {
+        json_array_foreach(v, i, element)
+        {
+            n += ELEMENT + json_tree_bytes(element);
+        }
+    } else if (json_is_object(v)) {
+        json_object_foreach(json_mutable(v), key, element)
+        {
+            n += MEMBER + strlen(key) + json_tree_bytes(element);
+        }
+    }
+    return n;
+}

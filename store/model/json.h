@@ -39,4 +39,7 @@ static inline json_t *json_mutable(const json_t *v)
  * JSON_DEPTH_MAX. */
 int json_depth(const json_t *v);
 
+/* About how much memory the tree takes: many times its text when it is made of many small values. */
+size_t json_tree_bytes(const json_t *v);
+
 #endif

@@ -418,7 +418,7 @@ static void a_file_put_in_place_of_ours_is_seen_by_recover(void **state)
     assert_int_equal(rename(other, f->path), 0);
     CLEANUP(freep) char *wal = beside(f, "watchd.db-wal");
     assert_int_equal(unlink(wal), 0);
-    assert_int_equal(f->e->ops->recover(f->e, &err), ERR_DATA_LOSS);
+    assert_int_equal(f->e->ops->recover(f->e, &err), ERR_UNAVAILABLE);
     assert_int_equal(rig_write(f, 1, CAUSE_CREATED, "", &err), ERR_UNAVAILABLE);
 }
 

@@ -406,6 +406,46 @@ static void gone(void *arg, rv_t rv, const struct key *key, size_t bytes)
     assert_true(key_eq(key, &want));
 }
 
+/* Only the body of an object's last event, which is not folded yet. */
+static void a_damaged_event_does_not_stop_other_objects(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+    f->rig.fold_rows = 4;
+    assert_ok(rig_write(&f->rig, 0, CAUSE_CREATED, "app=b", &err), &err);
+    rv_t bad = f->rig.told;
+    close_all(f);
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(f->rig.path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "UPDATE events SET body=CAST(replace(CAST(body AS TEXT),"
+                                  "'batch','botch') AS BLOB)",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    struct engine_sqlite_options opt = {.path = f->rig.path, .fold_rows = 4};
+    assert_ok(engine_sqlite_open(&opt, &f->rig.e, &err), &err);
+    f->rig.told = f->rig.e->head;
+    size_t n = 0;
+    reader_open(f);
+    view_begin(f);
+    assert_ok(f->rig.e->ops->objects(f->r, count_object, &n, &err), &err);
+    assert_int_equal(n, 1);
+    view_end(f);
+    for (size_t i = 1; i < RIG_KEYS; i++) {
+        assert_ok(rig_write(&f->rig, i, CAUSE_CREATED, "", &err), &err);
+    }
+    struct object *o = NULL;
+    assert_int_equal(f->rig.e->ops->load(f->rig.e, 1, bad, &o, &err), ERR_DATA_LOSS);
+    bool done = false;
+    assert_int_equal(f->rig.e->ops->fold(f->rig.e, f->rig.e->head, 100, &done, &err),
+                     ERR_DATA_LOSS);
+    struct gone g = {0};
+    rv_t floor = 0;
+    assert_ok(f->rig.e->ops->compact(f->rig.e, 100, 100, gone, &g, &floor, &err), &err);
+    assert_int_equal(floor, 0); /* it may be all that is left of the object */
+}
+
 static rv_t compact(struct fixture *f, rv_t upto, size_t max_rows, struct gone *g)
 {
     struct err err;
@@ -597,6 +637,7 @@ int main(void)
         T(a_missing_beginning_is_data_loss),
         T(damage_to_any_column_of_an_event_is_data_loss),
         T(damage_to_any_column_of_an_object_is_data_loss),
+        T(a_damaged_event_does_not_stop_other_objects),
         T(compaction_goes_in_slices_and_keeps_the_newest),
         T(below_the_floor_is_expired_and_the_floor_itself_is_not),
         T(a_view_keeps_what_compaction_takes_away),

@@ -546,18 +546,47 @@ static void the_age_of_history_counts_running_time_only(void **state)
     f->opt.history_age_s = 640;
     fixture_open(f);
     put_n(f, "default", 0, 10, "{\"v\":1}");
-    reopen(f); /* what is there counts from now */
+    fake_ms += 20 * 1000;
+    put_n(f, "default", 0, 1, "{\"v\":2}"); /* 20 s: version 10 or 11 is noted */
+    usleep(20000);
+    reopen(f); /* the time that passes before it is opened again does not count */
     fake_ms += 600 * 1000;
-    put_n(f, "default", 0, 10, "{\"v\":2}");
+    put_n(f, "default", 0, 10, "{\"v\":3}"); /* 620 s */
     usleep(20000);
     assert_int_equal(store_floor(f->store), 0);
     fake_ms += 60 * 1000;
-    put_n(f, "default", 0, 1, "{\"v\":3}");
+    put_n(f, "default", 0, 1, "{\"v\":4}"); /* 680 s: what was there at 20 s goes */
     for (int i = 0; i < 5000 && store_floor(f->store) < 10; i++) {
         usleep(1000);
     }
     assert_true(store_floor(f->store) >= 10);
-    assert_true(store_floor(f->store) < 20);
+    assert_true(store_floor(f->store) < 21);
+}
+
+static void one_object_too_many_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    fixture_close(f);
+    f->opt.objects_max = 3;
+    fixture_open(f);
+    put_n(f, "default", 0, 3, "{}");
+    assert_int_equal(fixture_put(f, "jobs", "default", "x", "{}", "{}", NULL), ERR_LIMIT);
+    assert_int_equal(fixture_put(f, "jobs", "default", "n001", "{}", "{\"v\":2}", NULL), OK);
+    assert_int_equal(fixture_delete(f, "jobs", "default", "n001", NULL), OK);
+    assert_int_equal(fixture_put(f, "jobs", "default", "x", "{}", "{}", NULL), OK);
+}
+
+static void a_database_that_was_removed_takes_no_more_writes(void **state)
+{
+    struct fixture *f = *state;
+    put_n(f, "default", 0, 3, "{}");
+    assert_int_equal(unlink(f->path), 0);
+    usleep(1100 * 1000);
+    assert_int_equal(fixture_put(f, "jobs", "default", "x", "{}", "{}", NULL), ERR_UNAVAILABLE);
+    struct store_facts facts;
+    store_facts(f->store, &facts);
+    assert_non_null(strstr(facts.read_only_reason, "db"));
+    assert_int_equal(store_head(f->store), 3);
 }
 
 int main(void)
@@ -581,6 +610,8 @@ int main(void)
         T(the_newest_event_survives_every_compaction),
         T(the_history_stays_within_its_number_and_bytes_also_after_a_restart),
         T(the_age_of_history_counts_running_time_only),
+        T(one_object_too_many_is_refused),
+        T(a_database_that_was_removed_takes_no_more_writes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
