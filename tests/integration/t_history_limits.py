@@ -48,9 +48,9 @@ def the_number_of_events_is_bounded(t):
 @test
 def the_bytes_of_history_are_bounded(t):
     server = Server(t, "--history-bytes", "4M", "--log-bytes", "4M").start()
-    cli, client = Cli(server.unix), server.client()
+    client = server.client()
     memory = []
-    for step in range(rounds(4, long=12, short=3)):
+    for _ in range(rounds(4, long=12, short=3)):
         # Every change differs all over, so that differences save nothing.
         for i in range(150):
             client.put(f"o{i % 20}", {"pad": t.random.randbytes(20_000).hex()})

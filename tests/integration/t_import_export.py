@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import re
-import subprocess
 import time
 
 from watchtest import *

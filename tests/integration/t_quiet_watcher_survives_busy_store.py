@@ -72,7 +72,7 @@ def a_quiet_watcher_never_expires(t):
     wait_until("watchctl shows the change", lambda: any(
         line["type"] == "MODIFIED" for line in fast.lines), 30)
     eq(fast.process.poll(), None, "watchctl's exit")
-    old, error = client.watch(name, start=begin).until_end()
+    _, error = client.watch(name, start=begin).until_end()
     eq(error.reason, "EXPIRED", "while a bare version of long ago is gone")
     assert int(error.metadata["oldest"]) >= floor
 

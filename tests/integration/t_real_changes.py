@@ -5,7 +5,6 @@ and the server is killed: what they rebuild is what the store holds and how the 
 import json
 import lzma
 import os
-import subprocess
 import time
 
 from watchtest import *
@@ -63,7 +62,7 @@ class Data:
 def rebuild(events):
     """The objects that a watch leaves behind, and on the way each key's contents in order."""
     now, lives = {}, {}
-    for kind, rv, key, doc, *_ in events:
+    for kind, _, key, doc, *_ in events:
         if kind == "DELETED":
             now.pop(key)
             lives.setdefault(key, []).append(None)

@@ -164,7 +164,6 @@ def files_that_are_not_ours_are_refused_and_untouched(t):
 
 @test
 def every_option_is_an_environment_variable(t):
-    server = Server(t)
     env = {"WATCHD_DB": t.path("env.db"), "WATCHD_LISTEN": f"127.0.0.1:0,unix:{t.path('env.sock')}",
            "WATCHD_MAX_WATCHES": "1", "WATCHD_HISTORY_EVENTS": ""}
     process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", WATCHD], text=True,

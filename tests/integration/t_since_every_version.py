@@ -23,79 +23,78 @@ def check_refusal(error, reason, requested, oldest, head):
     eq(error.metadata, {"requested": str(requested), "oldest": str(oldest), "head": str(head)}, reason)
 
 
-def every_version(t, server, timeline, live):
-    """Holds the streams of all versions against the timeline; live() writes one more change."""
-    client = server.client()
-    status = client.status()
+class Oracle:
+    """What happened, as a watcher of everything saw it and the journal allows it."""
+
+    def __init__(self, t, server):
+        self.server, self.journal = server, Journal()
+        self.full = Watcher(t, server.unix, Sel("all"), start="oldest", previous=True, name="oracle")
+        self.writer = Writer(self.journal, server.client(), keys_for(0, 6), random.Random(1), name="w0")
+
+    def timeline(self):
+        self.full.wait_rv(self.server.client().head())
+        timeline = Timeline.from_events(self.full.record.events())
+        timeline.check_journal(self.journal)
+        return timeline
+
+    def live(self):
+        """One more change, which all selections see; its version."""
+        return self.writer.write(("jobs", "blue", "w0-3"), {"color": "red"}, "put").rv
+
+
+def every_version(t, server, oracle):
+    """Holds the streams of all versions against the timeline, then those of one more change."""
+    status = server.client().status()
     floor, head = status.floor, status.head
-    eq(head, timeline.head, "head")
     for requested in range(max(0, floor - 3), floor):
         check_refusal(refusal(server, requested), "EXPIRED", requested, floor, head)
     for requested in (head + 1, head + 2, head + 1000, 2 ** 63, 2 ** 64 - 1):
         check_refusal(refusal(server, requested), "FUTURE", requested, floor, head)
     for sels in SELECTIONS:
+        timeline = oracle.timeline()
+        head = timeline.head
         watchers = [Watcher(t, server.unix, *sels, start=since, previous=True, bookmark_ms=100)
                     for since in range(floor, head + 1)]
-        watchers.append(Watcher(t, server.unix, *sels, start="oldest", previous=True, bookmark_ms=100))
-        for watcher in watchers:
+        oldest = Watcher(t, server.unix, *sels, start="oldest", previous=True, bookmark_ms=100)
+        for watcher in watchers + [oldest]:
             watcher.wait_rv(head)
-        at_head = watchers[-2].record
-        eq(at_head.events(), [], "a watch since the head")
-        for watcher in watchers[:-1]:
-            watcher.check(timeline)
-        want = timeline.suffix(sels, floor)
-        eq([e[1] for e in watchers[-1].record.events()], [e[1] for e in want], "a watch from the oldest")
-        version = live()
-        for watcher in watchers[:-1]:
-            watcher.wait_rv(version)
-        line = timeline_of(server, floor, timeline)
-        for watcher in watchers[:-1]:
-            watcher.check(line)
+        eq(watchers[-1].record.events(), [], "a watch since the head")
         for watcher in watchers:
+            watcher.check(timeline)
+        eq([e[1] for e in oldest.record.events()], [e[1] for e in timeline.suffix(sels, floor)],
+           "a watch from the oldest")
+        version = oracle.live()
+        for watcher in watchers:
+            watcher.wait_rv(version)
+        timeline = oracle.timeline()
+        for watcher in watchers:
+            watcher.check(timeline)
             watcher.stop()
-        timeline, head = line, line.head
-    client.close()
-    return timeline
-
-
-def timeline_of(server, floor, before):
-    """The timeline with what was written since, which the oracle's own watcher saw."""
-    server.full.wait_rv(server.client().head())
-    return Timeline.from_events(server.full.record.events())
+        oldest.stop()
 
 
 @test
 def every_version_gives_its_answer(t):
     server = Server(t).start()
-    journal = Journal()
-    server.full = Watcher(t, server.unix, Sel("all"), start="oldest", previous=True, name="oracle")
-    writer = Writer(journal, server.client(), keys_for(0, 6), random.Random(1), name="w0")
-
-    def live():
-        return writer.write(("jobs", "blue", "w0-3"), {"color": "red"}, "put").rv
-
-    timeline = Timeline()
+    oracle = Oracle(t, server)
     for step in range(4):
         for _ in range(rounds(60, long=300, short=20)):
-            writer.write()
-        live()
-        timeline = timeline_of(server, 0, timeline)
-        timeline.check_journal(journal)
-        every_version(t, server, timeline, live)
+            oracle.writer.write()
+        oracle.live()
+        every_version(t, server, oracle)
         if step == 1:
             # The oracle's watcher resumes over the restart like everybody else.
             server.restart()
-        floor, head = server.client().status().floor, server.client().head()
+        status = server.client().status()
+        floor, head = status.floor, status.head
         upto = {0: floor + 1, 1: (floor + head) // 2, 2: head - 1}.get(step, head)
+        oracle.timeline()  # it has seen all that is compacted now
         answer = server.client().call("Compact", resource_version=upto)
         eq(answer.floor, min(upto, head - 1), f"floor after compaction to {upto} of {head}")
         eq(server.client().status().floor, answer.floor, "floor in status")
-        timeline = timeline_of(server, floor, timeline)
-        every_version(t, server, timeline, live)
+        every_version(t, server, oracle)
     server.restart()
-    timeline = timeline_of(server, 0, timeline)
-    timeline.check_journal(journal)
-    every_version(t, server, timeline, live)
+    every_version(t, server, oracle)
 
 
 @test

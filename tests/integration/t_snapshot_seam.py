@@ -166,7 +166,7 @@ def the_middle_of_a_snapshot_fits_only_its_selection(t):
     next(call)
     position = next(call).position
     call.cancel()
-    items, error = client.watch(Sel("objects"), start=position).until_end()
+    _, error = client.watch(Sel("objects"), start=position).until_end()
     eq((error.code, error.reason), ("INVALID_ARGUMENT", "INVALID"), error.message)
 
 

@@ -7,7 +7,7 @@ import time
 
 import grpc
 
-from .api import Client, WatchError, pb, request_for
+from .api import Client, WatchError, request_for
 from .server import SLOW
 from .timeline import ADDED, DELETED, MODIFIED, Mismatch, key_of
 
