@@ -12,6 +12,7 @@
 
 #define AT(member) offsetof(struct bench, member)
 
+/* clang-format off: it would line up the ends of rows that have nothing in common. */
 static const struct option options[] = {
     {.name = "target",
      .kind = OPTION_STRING,
@@ -143,17 +144,15 @@ static const struct workload {
     const char *help;
 } workloads[] = {
     {"fill",      workload_fill,      "Put every object once, 1,000 puts in flight on 10 connections."},
-    {"put",       workload_put,
-     "Puts per second and their latency, optionally beside watches of others."                        },
-    {"fanout",    workload_fanout,
-     "Events per second to watchers of everything, and put→event latency."                          },
-    {"replay",    workload_replay,
-     "Watchers that start at the first version, optionally while others put."                         },
+    {"put",       workload_put,       "Puts per second, their latency; beside watches of others."     },
+    {"fanout",    workload_fanout,    "Events to watchers of everything, put→event latency."        },
+    {"replay",    workload_replay,    "Watchers from the first version on, while others put."         },
     {"idle",      workload_idle,      "Memory and CPU of watches that get nothing."                   },
-    {"list",      workload_list,      "Lists of everything, or of what a label selector matches."     },
-    {"first_put", workload_first_put, "Time from the server's start to its first answered put."       },
+    {"list",      workload_list,      "Lists of everything, or of what labels select."                },
+    {"first_put", workload_first_put, "Time from the start to the first answered put."                },
     {"status",    workload_status,    "The last version, and the server's memory."                    },
 };
+/* clang-format on */
 static const size_t n_workloads = sizeof(workloads) / sizeof(workloads[0]);
 
 _Noreturn void fail(const char *fmt, ...)

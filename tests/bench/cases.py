@@ -90,17 +90,24 @@ def load(size):
 
 
 def fanout(size):
-    def body(watchers, conns, flight):
+    def body(watchers, conns, flight, streams=0):
         def run(bench, target):
+            if streams and target != "etcd":
+                return None
             with bench.fresh(target) as s:
                 return _measure(bench, s, "fanout", watchers=watchers, watch_conns=conns,
-                                clients=flight, conns=4, duration=size["duration"],
-                                warmup=size["warmup"])
+                                streams=streams, clients=flight, conns=4,
+                                duration=size["duration"], warmup=size["warmup"])
         return run
     for watchers, conns, flight in size["fanout"]:
         yield Case("fanout",
                    f"{thousands(watchers)} watchers over {conns} connections, {flight} in flight",
-                   body(watchers, conns, flight), watchers, f"{conns} connections, {flight} in flight")
+                   body(watchers, conns, flight), watchers,
+                   f"{conns} connections, {flight} in flight")
+    for watchers in dict.fromkeys(f[0] for f in size["fanout"]):
+        yield Case("fanout",
+                   f"{thousands(watchers)} watchers on 10 streams (etcd only), 4 in flight",
+                   body(watchers, 10, 4, 10), watchers, "10 streams, 4 in flight")
 
 
 def latency(size):
@@ -138,11 +145,12 @@ def idle(size):
             if streams and target != "etcd":
                 return None
             with bench.fresh(target) as s:
-                return _measure(bench, s, "idle", watchers=size["idle"], streams=streams, others=True,
-                                watch_conns=100, duration=size["idle_duration"])
+                return _measure(bench, s, "idle", watchers=size["idle"], streams=streams,
+                                others=True, watch_conns=100, duration=size["idle_duration"])
         return run
-    yield Case("idle", f"{thousands(size['idle'])} watches, a stream each, 100 connections", body(0))
-    yield Case("idle", f"{thousands(size['idle'])} watches on 100 streams (etcd only)", body(100))
+    n = thousands(size["idle"])
+    yield Case("idle", f"{n} watches, a stream each, 100 connections", body(0))
+    yield Case("idle", f"{n} watches on 100 streams (etcd only)", body(100))
 
 
 def lists(size):
@@ -219,10 +227,22 @@ def restart(size):
 
 
 def disk(size):
-    def body(bench, target):
+    def once(bench, target):
         bench.big(target, started=False)
         return bench.big_figures[target]
-    yield Case("disk", f"filled with {thousands(size['big'])} objects, each put once", body)
+
+    def again(bench, target):
+        with bench.fresh(target) as s:
+            s.drive("fill", objects=size["list"], limit=LONG)
+            s.stop()
+            before = s.disk_bytes()
+            figures = s.start().wait_ready().drive("fill", objects=size["list"], limit=LONG)
+            s.stop()
+            figures["disk_per_event"] = (s.disk_bytes() - before) / figures["puts"]
+            figures["rss_filled"] = figures["rss"]
+            return figures
+    yield Case("disk", f"{thousands(size['big'])} objects, each put once", once)
+    yield Case("disk", f"{thousands(size['list'])} objects there, each put once more", again)
 
 
 def replay_while_writing(size):

@@ -21,8 +21,8 @@ def _used(pid):
 
 
 def wait_quiet(pid, limit, threshold=0.10):
-    """Waits until others than `pid` have used less than `threshold` cores for a second; after `limit`
-    seconds it goes on regardless. The cores they used in the last second."""
+    """Waits until others than `pid` have used less than `threshold` cores for a second; after
+    `limit` seconds it goes on regardless. The cores they used in the last second."""
     end = time.monotonic() + limit
     while True:
         busy, used, begun = _busy(), _used(pid), time.monotonic()

@@ -9,7 +9,7 @@ import table
 WIDTH, HEIGHT = 760, 440
 LEFT, RIGHT, TOP, BOTTOM = 80, 230, 40, 60
 COLOURS = {"watchd": "#1f6fb4", "etcd": "#c8502d"}
-DASHES = ["", "6 3", "2 3", "10 3 2 3"]
+DASHES = ["", "6 3", "2 3", "10 3 2 3", "14 4"]
 
 
 def _ticks(low, high):
@@ -40,7 +40,8 @@ def chart(title, x_title, y_title, lines):
     def at(x, y):
         across = (math.log(x) - math.log(x0)) / (math.log(x1) - math.log(x0))
         up = (math.log(y) - math.log(y0)) / (math.log(y1) - math.log(y0))
-        return (LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM))
+        return (LEFT + across * (WIDTH - LEFT - RIGHT),
+                HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM))
 
     def text(x, y, words, anchor="middle", extra=""):
         return (f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {extra}>'
