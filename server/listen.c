@@ -17,6 +17,7 @@
 #include "server/loop.h"
 #include "store/base/logline.h"
 
+#define FILES_MIN        128
 #define RESERVED_FILES   1024 /* for the database and what gRPC core needs */
 #define BACKLOG          1024
 #define ACCEPTS_PER_TURN 64
@@ -40,7 +41,7 @@ struct listeners {
     size_t sockets_n;
 };
 
-void listeners_raise_limit(void)
+enum errc listeners_raise_limit(struct err *err)
 {
     struct rlimit rl;
     if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < rl.rlim_max) {
@@ -49,6 +50,13 @@ void listeners_raise_limit(void)
             log_warn("cannot raise the limit of open files error=\"%s\"", strerror(errno));
         }
     }
+    if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < FILES_MIN) {
+        return err_set(
+            err, ERR_LIMIT,
+            "only %llu files may be open, and %d are needed; raise the limit (ulimit -n)",
+            (unsigned long long)rl.rlim_cur, FILES_MIN);
+    }
+    return OK;
 }
 
 static int connection_limit(void)

@@ -33,7 +33,8 @@ void listeners_accept(struct listeners *ls, const struct pollfd *polled, size_t 
 /* Connections that were accepted and are not closed. Costs a system call for each. */
 size_t listeners_connections(struct listeners *ls);
 
-/* Raises the limit of open files as far as it may be. Before any thread is started. */
-void listeners_raise_limit(void);
+/* Raises the limit of open files as far as it may be. Before any thread is started.
+ * Errors: ERR_LIMIT: even so it is too low to serve anybody. */
+enum errc listeners_raise_limit(struct err *err) NODISCARD;
 
 #endif

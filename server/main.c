@@ -73,6 +73,7 @@ static int open_signals(void)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP); /* the terminal was closed: the same as being told to end */
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a limit of file size is a full disk, not the end */
@@ -385,7 +386,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "watchd: cannot start: %s\n", strerror(errno));
         return EXIT_FAILURE;
     }
-    listeners_raise_limit();
+    if (listeners_raise_limit(&err) != OK) {
+        complain(&err);
+        return EXIT_FAILURE;
+    }
     gpr_set_log_function(grpc_log);
     gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
     p.server.config = &p.config;

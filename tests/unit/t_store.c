@@ -524,7 +524,7 @@ static void the_history_stays_within_its_number_and_bytes_also_after_a_restart(v
     assert_int_equal(facts.head - facts.floor, facts.history_events);
 }
 
-static mono_ms_t fake_ms;
+static _Atomic mono_ms_t fake_ms;
 static mono_ms_t fake_mono(void *arg)
 {
     (void)arg;
