@@ -12,7 +12,8 @@
 
 #define AT(member) offsetof(struct bench, member)
 
-/* clang-format off: it would line up the ends of rows that have nothing in common. */
+/* Left as written: the formatter would line up the ends of rows that have nothing in common. */
+/* clang-format off */
 static const struct option options[] = {
     {.name = "target",
      .kind = OPTION_STRING,
@@ -125,16 +126,16 @@ static const struct option options[] = {
     {.name = "others",
      .kind = OPTION_FLAG,
      .offset = AT(others),
-     .help = "The watches watch names that nobody writes."                                                                           },
+     .help = "The watches watch names that nobody writes."},
     {.name = "on-ack",
      .kind = OPTION_FLAG,
      .offset = AT(on_ack),
-     .help = "fanout: a put is over when it is answered, not when all watchers have its event."                                  },
+     .help = "fanout: a put is over when it is answered, not when all watchers have its event."},
     {.name = "random",
      .kind = OPTION_FLAG,
      .offset = AT(random_keys),
-     .help = "Write to the objects at random, not in turn."                           },
-    {.name = "help",                                     .letter = 'h',                                            .kind = OPTION_FLAG,                                                                      .offset = AT(help),                                                                     .help = "Show this."                                                                                 },
+     .help = "Write to the objects at random, not in turn."},
+    {.name = "help", .letter = 'h', .kind = OPTION_FLAG, .offset = AT(help), .help = "Show this."},
 };
 static const size_t n_options = sizeof(options) / sizeof(options[0]);
 
@@ -143,14 +144,14 @@ static const struct workload {
     void (*run)(struct bench *b);
     const char *help;
 } workloads[] = {
-    {"fill",      workload_fill,      "Put every object once, 1,000 puts in flight on 10 connections."},
-    {"put",       workload_put,       "Puts per second, their latency; beside watches of others."     },
-    {"fanout",    workload_fanout,    "Events to watchers of everything, put→event latency."        },
-    {"replay",    workload_replay,    "Watchers from the first version on, while others put."         },
-    {"idle",      workload_idle,      "Memory and CPU of watches that get nothing."                   },
-    {"list",      workload_list,      "Lists of everything, or of what labels select."                },
-    {"first_put", workload_first_put, "Time from the start to the first answered put."                },
-    {"status",    workload_status,    "The last version, and the server's memory."                    },
+    {"fill", workload_fill, "Put every object once, 1,000 puts in flight on 10 connections."},
+    {"put", workload_put, "Puts per second, their latency; beside watches of others."},
+    {"fanout", workload_fanout, "Events to watchers of everything, put→event latency."},
+    {"replay", workload_replay, "Watchers from the first version on, while others put."},
+    {"idle", workload_idle, "Memory and CPU of watches that get nothing."},
+    {"list", workload_list, "Lists of everything, or of what labels select."},
+    {"first_put", workload_first_put, "Time from the start to the first answered put."},
+    {"status", workload_status, "The last version, and the server's memory."},
 };
 /* clang-format on */
 static const size_t n_workloads = sizeof(workloads) / sizeof(workloads[0]);
