@@ -45,5 +45,48 @@ def a_job_is_followed_across_restarts(t):
     assert out.splitlines()[-1].endswith(f"succeeded {steps}/{steps}")
 
 
+def readme(language, chapter):
+    """The first block of a language in a chapter of the README."""
+    with open(os.path.join(SRC, "README.md"), encoding="utf-8") as file:
+        text = file.read().split(f"\n## {chapter}\n", 1)[1].split("\n## ", 1)[0]
+    return re.search(rf"```{language}\n(.*?)```", text, re.S)[1]
+
+
+@test
+def the_readmes_python_resumes_across_a_restart(t):
+    server = Server(t).start()
+    subprocess.run(["protoc", "-I", os.path.join(SRC, "proto"), "--python_out", t.dir,
+                    "watch/v1/object.proto", "watch/v1/watch.proto"], check=True)
+    code = readme("python", "With Python").replace("127.0.0.1:7733", server.address)
+    client = subprocess.Popen([sys.executable, "-u", t.file("example.py", code)], stdout=subprocess.PIPE,
+                              env={**os.environ, "PYTHONPATH": t.dir}, text=True)
+    t.cleanup(lambda: client.poll() is None and client.kill())
+    for i in range(4):
+        server.client().put("nightly", {"i": i}, resource="jobs", wait=True)
+        line = client.stdout.readline()
+        assert line.startswith(("EVENT_TYPE_ADDED" if i == 0 else "EVENT_TYPE_MODIFIED") + " nightly"), line
+        eq(f'"i":{i}' in line, True, line)
+        server.restart()
+
+
+@test
+def the_readmes_commands_work(t):
+    server = Server(t).start()
+    t.file("weekly.yaml", "spec:\n  state: queued\n")
+    lines = readme("", "With watchctl").splitlines()
+    env = {**os.environ, "WATCHCTL_SERVER": server.address, "PATH": f"{BIN}:{os.environ['PATH']}"}
+    for i, line in enumerate(lines):
+        command = line.split("#")[0].strip().removeprefix("$ ")
+        if not command.startswith("watchctl"):
+            continue
+        if command.startswith("watchctl watch"):
+            command = command.rstrip("& ") + " --count 1"
+        done = subprocess.run(["bash", "-c", command], env=env, cwd=t.dir, capture_output=True, text=True,
+                              timeout=30 * SLOW)
+        eq(done.returncode, 0, f"{command}: {done.stderr}")
+        if i + 1 < len(lines) and not lines[i + 1].startswith("$"):
+            eq(done.stdout.strip(), lines[i + 1].strip(), f"what the README shows for {command}")
+
+
 if __name__ == "__main__":
     main()

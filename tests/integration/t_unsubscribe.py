@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Unsubscribe ends the right streams with the right status, and nothing is sent on them afterwards."""
+import re
 import threading
 import time
 
@@ -203,6 +204,27 @@ def watchctl_ends_for_good_when_unsubscribed(t):
     eq(watch.wait(), 1, f"exit of an unsubscribed watch; it said {watch.notices}")
     assert len(watch.notices) >= 1, "it ended without a word"
     eq(cli.run("subscriptions", "end", subscription).code, 3, "ending it again")
+
+
+@test
+def watchctl_ends_for_good_though_its_output_is_not_read(t):
+    """Then there is no room for a status with details: the stream is cut off."""
+    server = Server(t).start()
+    client = server.client()
+    cli = Cli(server.address)
+    watch = cli.start("watch", "objects", "--client-id", "full", "-o", "json")
+    t.cleanup(watch.kill)
+    for i in range(60):
+        client.put(f"big{i}", {"pad": "x" * 200_000})
+    wait_until("the stream is stalled",
+               lambda: any(s.stalled_ms > 100 for s in client.subscriptions("full")))
+    cli.ok("subscriptions", "end", "--client-id", "full")
+    time.sleep(1)  # it is cut off after a grace
+    out, err = watch.communicate(timeout=30 * SLOW)
+    assert out.endswith("\n") and len(out) < 60 * 200_000, f"{len(out)} bytes of events"
+    eq((watch.returncode, "reconnecting" in err, "UNSUBSCRIBED" in err), (1, False, False), err)
+    assert re.match(r"Error from server \(Unsubscribed\): \S", err), err
+    eq(client.subscriptions("full"), [])
 
 
 if __name__ == "__main__":
