@@ -266,8 +266,10 @@ enum errc wire_read_metrics_response(struct arena *a, struct str in, struct str 
 /* google.rpc.Status with ErrorInfo, and BadRequest and RetryInfo where they apply: the value of
  * the trailer grpc-status-details-bin. */
 void wire_write_err(const struct err *e, struct buf *out);
-/* Back again; `grpc_status` and `message` are the call's own, for peers that send no details. */
-void wire_read_err(int grpc_status, struct str message, struct str details, struct err *ret);
+/* Back again; `grpc_status` and `message` are the call's own, for peers that send no details. A
+ * call that is cut off can carry none: then the reason stands before the message, "TOO_SLOW: …",
+ * and is taken from there. Returns whether the peer gave a reason that gRPC itself never does. */
+bool wire_read_err(int grpc_status, struct str message, struct str details, struct err *ret);
 
 /* ---- Health, reflection ------------------------------------------------------------------- */
 

@@ -141,16 +141,17 @@ static rv_t *version_of(struct err *e, const char *key)
     return NULL;
 }
 
-static void take_error_info(struct arena *a, struct str in, int grpc_status, struct err *e)
+/* Whether it is ours. */
+static bool take_error_info(struct arena *a, struct str in, int grpc_status, struct err *e)
 {
     const Google__Rpc__ErrorInfo *m = NULL;
     if (wire_unpack(a, &google__rpc__error_info__descriptor, in, &m, NULL) != OK ||
         strcmp(m->domain, DOMAIN) != 0) {
-        return;
+        return false;
     }
     enum errc code = errc_from_reason(m->reason);
     if (code == ERRC_COUNT || err_info(code)->grpc != grpc_status) {
-        return;
+        return false;
     }
     e->code = code;
     for (size_t i = 0; i < m->n_metadata; i++) {
@@ -160,6 +161,7 @@ static void take_error_info(struct arena *a, struct str in, int grpc_status, str
             *at = v;
         }
     }
+    return true;
 }
 
 static void take_bad_request(struct arena *a, struct str in, const char **ret_field)
@@ -185,10 +187,48 @@ static void take_retry_info(struct arena *a, struct str in, int64_t *ret_ms)
     }
 }
 
-void wire_read_err(int grpc_status, struct str message, struct str details, struct err *ret)
+/* Reasons that are also names of gRPC statuses: its libraries begin texts of their own with them.
+ */
+static bool is_grpc_word(enum errc code)
+{
+    switch (code) {
+    case OK:
+    case ERR_CANCELLED:
+    case ERR_NOT_FOUND:
+    case ERR_EXISTS:
+    case ERR_UNIMPLEMENTED:
+    case ERR_INTERNAL:
+    case ERR_UNAVAILABLE:
+    case ERR_DATA_LOSS:
+    case ERR_UNAUTHENTICATED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* "TOO_SLOW: …": the code, and the rest of the text. False if it does not begin so. */
+static bool take_reason(struct str *message, int grpc_status, enum errc *ret)
+{
+    for (int c = OK + 1; c < ERRC_COUNT; c++) {
+        const struct err_info *info = err_info((enum errc)c);
+        size_t n = strlen(info->reason);
+        if (info->grpc == grpc_status && message->n > n + 2 &&
+            memcmp(message->p, info->reason, n) == 0 && memcmp(message->p + n, ": ", 2) == 0) {
+            *ret = (enum errc)c;
+            message->p += n + 2;
+            message->n -= n + 2;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool wire_read_err(int grpc_status, struct str message, struct str details, struct err *ret)
 {
     struct err e = {.code = code_of_status(grpc_status)};
     const char *field = "";
+    bool reason_given = false;
     CLEANUP(arena_fini) struct arena a;
     arena_init(&a, DETAILS_BUDGET);
     const Google__Rpc__Status *m = NULL;
@@ -200,13 +240,16 @@ void wire_read_err(int grpc_status, struct str message, struct str details, stru
             const char *url = m->details[i]->type_url;
             struct str value = wire_bytes_of(m->details[i]->value);
             if (is_type(url, ERROR_INFO)) {
-                take_error_info(&a, value, grpc_status, &e);
+                reason_given |= take_error_info(&a, value, grpc_status, &e);
             } else if (is_type(url, BAD_REQUEST)) {
                 take_bad_request(&a, value, &field);
             } else if (is_type(url, RETRY_INFO)) {
                 take_retry_info(&a, value, &e.retry_ms);
             }
         }
+    }
+    if (details.n == 0 && take_reason(&message, grpc_status, &e.code)) {
+        reason_given = !is_grpc_word(e.code);
     }
     if (message.n == 0) {
         err_field(ret, e.code, field, "the server gave the status %d and no message", grpc_status);
@@ -219,4 +262,5 @@ void wire_read_err(int grpc_status, struct str message, struct str details, stru
     ret->oldest = e.oldest;
     ret->head = e.head;
     ret->retry_ms = e.retry_ms;
+    return reason_given;
 }

@@ -80,8 +80,8 @@ void client_read_status(grpc_status_code status, grpc_slice message,
         }
     }
     struct str text = {(const char *)GRPC_SLICE_START_PTR(message), GRPC_SLICE_LENGTH(message)};
-    wire_read_err((int)status, text, details, ret);
-    *ret_from_server = details.n != 0 || !status_may_be_local(status);
+    bool reason_given = wire_read_err((int)status, text, details, ret);
+    *ret_from_server = reason_given || details.n != 0 || !status_may_be_local(status);
     if (!*ret_from_server && status == GRPC_STATUS_RESOURCE_EXHAUSTED) {
         /* Without our details it is gRPC's own limit on a message. */
         ret->code = ERR_TOO_LARGE;

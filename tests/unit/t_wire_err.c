@@ -112,6 +112,58 @@ static void a_peer_without_details_is_judged_by_its_status(void **state)
     }
 }
 
+static void a_call_that_is_cut_off_says_its_reason_before_the_message(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        const char *text;
+        enum errc code;
+        const char *msg;
+        bool given;
+    } rows[] = {
+        {1,  "UNSUBSCRIBED: ended by Unsubscribe", ERR_UNSUBSCRIBED, "ended by Unsubscribe",       true },
+        {8,  "TOO_SLOW: nothing was read",         ERR_TOO_SLOW,     "nothing was read",           true },
+        {8,  "LIMIT: too many",                    ERR_LIMIT,        "too many",                   true },
+        {11, "EXPIRED: it is gone",                ERR_EXPIRED,      "it is gone",                 true },
+        {14, "DRAINING: a: b",                     ERR_DRAINING,     "a: b",                       true },
+ /* gRPC's own texts may begin so. */
+        {14, "UNAVAILABLE: no route",              ERR_UNAVAILABLE,  "no route",                   false},
+        {13, "INTERNAL: a reset",                  ERR_INTERNAL,     "a reset",                    false},
+        {1,  "CANCELLED: by the peer",             ERR_CANCELLED,    "by the peer",                false},
+ /* Another status, another separator, another word, nothing behind. */
+        {14, "TOO_SLOW: nothing was read",         ERR_UNAVAILABLE,  "TOO_SLOW: nothing was read", false},
+        {8,  "TOO_SLOW:nothing",                   ERR_LIMIT,        "TOO_SLOW:nothing",           false},
+        {8,  "TOO_SLOWLY: x",                      ERR_LIMIT,        "TOO_SLOWLY: x",              false},
+        {8,  "TOO_SLOW: ",                         ERR_LIMIT,        "TOO_SLOW: ",                 false},
+        {8,  "x TOO_SLOW: y",                      ERR_LIMIT,        "x TOO_SLOW: y",              false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct err e;
+        bool given = wire_read_err(rows[i].status, str_of(rows[i].text), STR_EMPTY, &e);
+        assert_int_equal(e.code, rows[i].code);
+        assert_string_equal(e.msg, rows[i].msg);
+        assert_int_equal(given, rows[i].given);
+    }
+}
+
+static void a_reason_before_the_message_counts_only_without_details(void **state)
+{
+    (void)state;
+    struct err sent;
+    err_set(&sent, ERR_LIMIT, "TOO_SLOW: is what it says");
+    struct buf out;
+    buf_init(&out, BUF_LIMIT);
+    wire_write_err(&sent, &out);
+    struct err e;
+    assert_true(wire_read_err(8, STR("TOO_SLOW: x"), buf_str(&out), &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    assert_string_equal(e.msg, sent.msg);
+    assert_false(wire_read_err(8, STR("TOO_SLOW: x"), STR("garbage"), &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    buf_fini(&out);
+}
+
 static void an_error_without_a_message_gets_one(void **state)
 {
     (void)state;
@@ -254,6 +306,8 @@ int main(void)
         cmocka_unit_test(every_code_comes_back_with_all_it_carries),
         cmocka_unit_test(the_refusals_of_a_version_carry_zero_as_well),
         cmocka_unit_test(a_peer_without_details_is_judged_by_its_status),
+        cmocka_unit_test(a_call_that_is_cut_off_says_its_reason_before_the_message),
+        cmocka_unit_test(a_reason_before_the_message_counts_only_without_details),
         cmocka_unit_test(an_error_without_a_message_gets_one),
         cmocka_unit_test(a_long_message_is_cut_between_characters),
         cmocka_unit_test(details_that_cannot_be_believed_are_passed_over),
