@@ -10,6 +10,7 @@
 
 #include "cli/client/watch_client.h"
 #include "store/base/err.h"
+#include "store/base/option.h"
 
 /* Exit codes that are not a server's error (those are in ERRC_TABLE). */
 enum exit_code {
@@ -34,7 +35,7 @@ struct options {
     bool all_namespaces;
     const char *selector;
     const char *output;
-    const char *file;
+    struct option_list files;
     const char *patch;
     const char *if_rv;
     bool if_absent;

@@ -72,16 +72,21 @@ static int read_documents(const struct cli *cli, struct words *words, const char
 {
     const struct options *o = &cli->options;
     struct err err;
-    if (o->file != NULL && o->patch != NULL) {
+    if (o->files.n > 0 && o->patch != NULL) {
         return cli_usage(cli, "-f and -p exclude each other");
     }
-    bool by_option = o->file != NULL || o->patch != NULL;
+    bool by_option = o->files.n > 0 || o->patch != NULL;
     const char *last = words->n > 0 ? words->v[words->n - 1] : "";
     if (by_option && words->n > 0 && (last[0] == '{' || last[0] == '[')) {
         return cli_usage(cli, "give the %s once: as an argument or with an option", what);
     }
-    if (o->file != NULL) {
-        return documents_from_file(o->file, ret, &err) == OK ? 0 : document_failed(&err);
+    for (size_t i = 0; i < o->files.n; i++) {
+        if (documents_from_file(o->files.v[i], ret, &err) != OK) {
+            return document_failed(&err);
+        }
+    }
+    if (o->files.n > 0) {
+        return 0;
     }
     const char *text = o->patch;
     if (text == NULL) {
@@ -154,8 +159,8 @@ int put_run(struct cli *cli, const struct words *given)
         return cli_usage(cli, "%s", err.msg);
     }
     if (*target.name != '\0' && documents.n > 1) {
-        return cli_usage(cli, "%s holds %zu documents; leave out the name, they name themselves",
-                         cli->options.file, documents.n);
+        return cli_usage(cli, "these are %zu documents; leave out the name, they name themselves",
+                         documents.n);
     }
     code = cli_open(cli);
     int first = 0;
@@ -177,6 +182,9 @@ int patch_run(struct cli *cli, const struct words *given)
     struct err err;
     int code = cli_if_rv(cli, &w.if_rv);
     code = code != 0 ? code : command_output(cli, &output);
+    if (code == 0 && cli->options.files.n > 1) {
+        code = cli_usage(cli, "a patch is in one FILE; give -f once");
+    }
     code = code != 0 ? code : read_documents(cli, &words, "patch", &documents);
     if (code != 0) {
         return code;

@@ -25,7 +25,8 @@
     TEXT("if-rv", 0, if_rv), .value = "VERSION", .help = "Only if the object has this version."
 #define DRY_RUN \
     FLAG("dry-run", 0, dry_run), .help = "Let the server check everything, but change nothing."
-#define INPUT TEXT("file", 'f', file), .value = "FILE"
+#define INPUT \
+    .name = "file", .letter = 'f', .kind = OPTION_LIST, .offset = AT(files), .value = "FILE"
 #define IGNORE_NOT_FOUND \
     FLAG("ignore-not-found", 0, ignore_not_found), .help = "A missing object is no error."
 #define CLIENT_ID TEXT("client-id", 0, client_id), .value = "ID"
@@ -57,7 +58,7 @@ const struct option global_options[] = {
 const size_t global_options_count = sizeof(global_options) / sizeof(global_options[0]);
 
 static const struct option put_options[] = {
-    {INPUT, .help = "Read documents from FILE, JSON or YAML; - is stdin."},
+    {INPUT, .help = "Read documents from FILE, JSON or YAML; - is stdin. May be given again."},
     {NAMESPACE},
     {IF_RV},
     {FLAG("if-absent", 0, if_absent), .help = "Only create, never replace."},
@@ -122,7 +123,7 @@ const struct command commands[] = {
         .name = "put",
         .summary = "Create or replace objects",
         .usage = "put [RESOURCE/]NAME JSON\n"
-                 "put [[RESOURCE/]NAME] -f FILE",
+                 "put [[RESOURCE/]NAME] -f FILE [-f FILE]…",
         .details =
             "A document is a whole object if it has metadata, or apiVersion and kind, or only spec\n"
             "and status. Any other JSON object is the new spec; metadata and status then stay.\n"

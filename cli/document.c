@@ -18,6 +18,15 @@ void documents_fini(struct documents *d)
     *d = (struct documents){0};
 }
 
+/* All of *from go behind those of *to. */
+static void documents_move(struct documents *from, struct documents *to)
+{
+    to->v = mem_realloc(to->v, (to->n + from->n) * sizeof(*to->v));
+    memcpy(to->v + to->n, from->v, from->n * sizeof(*to->v));
+    to->n += from->n;
+    from->n = 0;
+}
+
 static const char *text_of(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
@@ -154,12 +163,16 @@ enum errc documents_from_file(const char *path, struct documents *ret, struct er
     if (rc != OK) {
         return rc;
     }
+    CLEANUP(documents_fini) struct documents found = {0};
     size_t n = strlen(path);
     bool only_json = n > 5 && strcmp(path + n - 5, ".json") == 0;
     const char *label = strcmp(path, "-") == 0 ? "stdin" : path;
-    rc = documents_from_bytes(buf_str(&text), label, only_json, ret, err);
-    if (rc == OK && ret->n == 0) {
+    rc = documents_from_bytes(buf_str(&text), label, only_json, &found, err);
+    if (rc == OK && found.n == 0) {
         return err_field(err, ERR_INVALID, label, "%s holds no document", label);
+    }
+    if (rc == OK) {
+        documents_move(&found, ret);
     }
     return rc;
 }

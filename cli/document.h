@@ -21,8 +21,9 @@ void documents_fini(struct documents *d);
 /* The argument of a command: one JSON object. Errors: ERR_INVALID. */
 enum errc documents_from_text(const char *text, const char *label, struct documents *ret,
                               struct err *err) NODISCARD;
-/* A file, "-" for stdin. Names in .json are JSON; all others are YAML unless they begin as JSON and
- * are JSON. Errors: ERR_INVALID, ERR_NOT_FOUND (cannot be read), ERR_TOO_LARGE. */
+/* Adds those of a file, "-" for stdin; none on failure. Names in .json are JSON; all others are
+ * YAML unless they begin as JSON and are JSON. Errors: ERR_INVALID, ERR_NOT_FOUND (cannot be read),
+ * ERR_TOO_LARGE. */
 enum errc documents_from_file(const char *path, struct documents *ret, struct err *err) NODISCARD;
 /* The same for bytes at hand. */
 enum errc documents_from_bytes(struct str text, const char *label, bool only_json,

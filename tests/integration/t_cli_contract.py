@@ -191,6 +191,26 @@ def put_and_patch(t):
 
 
 @test
+def several_files_are_put(t):
+    cli = Store(t).cli
+    one = t.file("one.json", '{"metadata":{"name":"one"},"spec":{"n":1}}')
+    two = t.file("two.yaml", "metadata: {name: two}\n---\nmetadata: {name: three}\n")
+    empty = t.file("empty.yaml", "")
+    for case in [
+            (["put", "-f", one, "-f", two, "--file", "-"], 0,
+             r"\Aobjects/one created.*\nobjects/two created.*\nobjects/three created.*\n"
+             r"objects/four created.*\n\Z", "", "metadata: {name: four}\n"),
+            (["put", "y", "-f", one, "-f", one], 2, "", "2 documents; leave out the name"),
+            (["put", "-f", one, "-f", empty], 9, "", "empty.yaml holds no document"),
+            (["put", "-f", one, "-f", t.path("missing")], 1, "", "missing"),
+            (["patch", "one", "-f", one, "-f", one], 2, "", "give -f once")]:
+        check(cli, case)
+    eq(cli.ok("get", "objects", "-o", "name").out.split(),
+       ["objects/four", "objects/greeting", "objects/one", "objects/three", "objects/two"])
+    eq(cli.ok("status", "-o", "json").json["head"], "8", "a file that cannot be read: nothing is put")
+
+
+@test
 def get_outputs(t):
     store = Store(t)
     cli = store.cli
