@@ -10,7 +10,8 @@
  *     without load nothing waits.
  * (3) While more bytes are pinned than allowed, the stream whose message is the longest on its
  *     way, of all threads', is cut off, if that is for a second: before, there may be other
- *     reasons than its client. A quarter above the limit nothing more is pinned at all. */
+ *     reasons than its client. A quarter above the limit nothing more is pinned at all.
+ * (4) Connections are held back while there is more to send, never while this thread waits. */
 #include "server/fanout.h"
 
 #include <stdlib.h>
@@ -98,6 +99,7 @@ void fanout_free(struct fanout *f)
     loop_fini(&f->loop);
     registry_fini(&f->registry);
     timers_fini(&f->timers);
+    corks_fini(&f->corks);
     grpc_byte_buffer_destroy(f->message);
     buf_fini(&f->head);
     free(f);
@@ -293,6 +295,9 @@ static void *run(void *arg)
         loop_run_tasks(&f->loop);
         mono_ms_t now = loop_now();
         deadline = f->phase == FANOUT_SERVING ? go_on_serving(f, now) : go_on_draining(f, now);
+        if (deadline != LOOP_NO_WAIT) {
+            corks_release(&f->corks); /* (4) */
+        }
     }
     return NULL;
 }

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "server/corks.h"
 #include "server/loop.h"
 #include "server/registry.h"
 #include "server/server.h"
@@ -31,6 +32,7 @@ struct fanout {
     struct timers timers;
     struct stream_queue ready;     /* oldest first */
     struct stream_queue sending;   /* longest on its way first */
+    struct corks corks;
     grpc_byte_buffer *message;     /* empty between sends: the batch takes its slices */
     struct buf head;               /* what a message begins with */
     size_t streams;                /* not yet freed */

@@ -7,6 +7,7 @@
  * This thread accepts connections and waits for signals; the threads that do the work are rpc.c's,
  * fanout.c's and the store's. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -353,6 +354,25 @@ static int run(struct program *p)
     log_info("ended");
     return EXIT_SUCCESS;
 }
+
+/* A closed stdin, stdout or stderr would give its number to the next file, and what is written
+ * there would go into that: into the database, for one. */
+static void fill_standard_files(int argc, char **argv, char **env)
+{
+    (void)argc;
+    (void)argv;
+    (void)env;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            (void)open("/dev/null", O_RDWR);
+        }
+    }
+}
+
+/* Before the libraries start themselves: gRPC's opens an eventfd then, before main. */
+__attribute__((section(".preinit_array"),
+               used)) static void (*const before_libraries)(int, char **,
+                                                            char **) = fill_standard_files;
 
 static int say(void (*what)(struct buf *out))
 {

@@ -80,6 +80,7 @@ static void send_message(struct stream *s, mono_ms_t now)
     ops[n++].data.send_message.send_message = s->owner->message;
     s->sent_at = now;
     s->pending++;
+    corks_hold(&s->owner->corks, s->fd);
     move(s, STREAM_SENDING); /* (1) */
     loop_batch(s->call, ops, n, &s->on_sent);
 }
@@ -128,6 +129,7 @@ static void unref(struct stream *s)
         return;
     }
     struct fanout *f = s->owner;
+    int fd = s->fd;
     assert(s->state == STREAM_FINAL || s->state == STREAM_GONE);
     assert(s->n_pins == 0 && s->watcher == NULL);
     timers_clear(&f->timers, &s->timer);
@@ -135,6 +137,7 @@ static void unref(struct stream *s)
     free(s->client_id);
     free(s->end);
     free(s);
+    corks_leave(&f->corks, fd);
     atomic_fetch_sub(&f->streams, 1);
     fanout_unexpect(f);
     atomic_fetch_sub(&f->srv->watches, 1);
@@ -338,6 +341,7 @@ static void open_stream(struct task *t)
     struct stream *s = CONTAINER(t, struct stream, task);
     struct fanout *f = s->owner;
     mono_ms_t now = loop_now();
+    corks_join(&f->corks, s->fd);
     atomic_fetch_add(&f->streams, 1);
     struct err err = {0};
     enum errc e = open_watcher(s, &err);
@@ -422,6 +426,7 @@ struct stream *stream_new(struct fanout *owner, grpc_call *call)
     s->task.run = open_stream;
     s->owner = owner;
     s->call = call;
+    s->fd = -1;
     s->ask = mem_zalloc(sizeof(*s->ask));
     random_uuid(s->id);
     atomic_fetch_add(&owner->srv->watches, 1);

@@ -60,6 +60,7 @@ struct stream {
     char *client_id;                     /* NULL: the same as id */
     char id[UUID_LEN + 1];
     struct peer peer;
+    int fd; /* of the connection, if it is TCP; else -1 */
     int token; /* whose it is; see auth.h */
     mono_ms_t opened_at;
     mono_ms_t sent_at;     /* when the message on its way began */

@@ -5,6 +5,7 @@
 #include <grpc/support/alloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "proto/wire.h"
 #include "server/fanout.h"
@@ -21,7 +22,7 @@
  */
 
 /* gRPC core calls a connection that it was handed "fd:N". */
-static void find_peer(grpc_call *call, struct peer *ret)
+static void find_peer(grpc_call *call, struct peer *ret, int *ret_tcp)
 {
     char *name = grpc_call_get_peer(call);
     int fd = -1;
@@ -29,6 +30,7 @@ static void find_peer(grpc_call *call, struct peer *ret)
     if (sscanf(name, "fd:%d", &fd) == 1 && fd >= 0) {
         peer_of_socket(fd, ret);
     }
+    *ret_tcp = ret->family == AF_INET || ret->family == AF_INET6 ? fd : -1;
     gpr_free(name);
 }
 
@@ -83,7 +85,7 @@ void watch_subscribe(struct call *c, struct str in)
         s->client_id = req.client_id.n > 0 ? str_dup(req.client_id) : NULL;
         s->interval_ms = req.bookmark_interval_ms;
         s->token = c->caller.token;
-        find_peer(c->grpc, &s->peer);
+        find_peer(c->grpc, &s->peer, &s->fd);
     }
     c->fanout = NULL; /* the stream is what was expected */
     (void)call_release(c);
