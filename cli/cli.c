@@ -142,11 +142,18 @@ int cli_complain(const struct cli *cli, const struct watch_error *e)
 
 int cli_flush(void)
 {
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        return cli_interrupted() ? EXIT_CODE_INTERRUPTED
-                                 : cli_other("cannot write the output: %s", strerror(errno));
+    static bool told;
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return 0;
     }
-    return 0;
+    if (cli_interrupted()) {
+        return EXIT_CODE_INTERRUPTED;
+    }
+    if (!told) {
+        told = true;
+        (void)cli_other("cannot write the output: %s", strerror(errno));
+    }
+    return EXIT_CODE_OTHER;
 }
 
 void cli_check_reader(void)

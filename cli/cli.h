@@ -78,7 +78,7 @@ int cli_complain(const struct cli *cli, const struct watch_error *error);
 /* Only the code. */
 int cli_exit_code(const struct watch_error *error);
 
-/* Flushes stdout. Returns 0, or the exit code after having said what failed. */
+/* Flushes stdout. Returns 0, or the exit code after having said, once, what failed. */
 int cli_flush(void);
 /* Ends the process as SIGPIPE does if nobody reads stdout any more. */
 void cli_check_reader(void);

@@ -11,6 +11,8 @@
 #define FLAG(n, c, member) .name = (n), .letter = (c), .kind = OPTION_FLAG, .offset = AT(member)
 #define TEXT(n, c, member) .name = (n), .letter = (c), .kind = OPTION_STRING, .offset = AT(member)
 
+#define LONGEST            ((int64_t)36500 * 24 * 60 * 60 * 1000)
+
 /* Options that several commands have. */
 #define NAMESPACE                                     \
     TEXT("namespace", 'n', ns), .value = "NAMESPACE", \
@@ -50,8 +52,8 @@ const struct option global_options[] = {
      .value = "DURATION",
      .def = "10s",
      .min = 1,
-     .max = INT64_MAX / 2,
-     .help = "Give up after this time; in watch and import it bounds one attempt."},
+     .max = LONGEST,
+     .help = "Give up after this time, 1ms at least; in watch and import it bounds one attempt."},
     {FLAG("help", 'h', help), .help = "Show this help."},
     {FLAG("version", 0, version), .help = "Show the version."},
 };
@@ -97,13 +99,13 @@ static const struct option watch_options[] = {
      .offset = AT(count),
      .value = "N",
      .max = INT64_MAX,
-     .help = "End after N events, those of the current state included."},
+     .help = "End after N events, those of the current state included; 0: no limit."},
     {.name = "for",
      .kind = OPTION_DURATION,
      .offset = AT(for_ms),
      .value = "DURATION",
-     .max = INT64_MAX / 2,
-     .help = "End after this time."},
+     .max = LONGEST,
+     .help = "End after this time; 0: no limit."},
     {FLAG("bookmarks", 0, bookmarks),
      .help = "Also show BOOKMARK, and SYNCED at the end of the current state."},
     {FLAG("previous", 0, previous),

@@ -21,7 +21,7 @@ static void lines(const char *text, const char *prefix, struct buf *out)
 static int show(const struct buf *out, FILE *to)
 {
     (void)fwrite(out->p, 1, out->n, to);
-    return 0;
+    return to == stdout ? cli_flush() : 0;
 }
 
 int help_general(FILE *to)
@@ -97,7 +97,7 @@ int version_run(struct cli *cli, const struct words *words)
     (void)cli;
     (void)words;
     printf("watchctl %s\n", WATCHD_VERSION);
-    return 0;
+    return cli_flush();
 }
 
 /* ---- Completion ---------------------------------------------------------------------------- */

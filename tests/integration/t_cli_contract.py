@@ -347,6 +347,55 @@ def a_pipe_that_is_closed_ends_the_watch(t):
 
 
 @test
+def closed_and_full_standard_files_are_told_once(t):
+    store = Store(t)
+    line = '{"op":"put","resource":"objects","namespace":"default","name":"n","object":{"spec":{}}}'
+    def shell(redirection, *words):
+        done = subprocess.run(["bash", "-c", f'"$@" {redirection}', "bash", *store.cli.command(*words)],
+                              input=line, capture_output=True, text=True, timeout=20 * SLOW)
+        return done.returncode, done.stdout, done.stderr
+    for words in (["put", "n", "-f", "-"], ["import", "-"]):
+        code, _, err = shell("<&-", *words)
+        assert code == 1 and re.match(r"error: cannot read \S+.*: Bad file descriptor$", err, re.M), (code, err)
+    for words in (["get", "jobs"], ["export", "all", "-A"], ["watch", "jobs", "--count", "1"], ["--help"], ["version"],
+                  ["watch", "jobs", "--for", "10s", "-o", "json"], ["put", "n", "{}"], ["status"]):
+        for redirection, why in ((">&-", "Bad file descriptor"), (">/dev/full", "No space left on device")):
+            code, _, err = shell(redirection, *words)
+            eq((code, err), (1, f"error: cannot write the output: {why}\n"), f"{words} {redirection}")
+    for redirection in ("2>&-", "<&- 2>&-"):
+        eq(shell(redirection, "get", "jobs", "-o", "name"), (0, "jobs/a\n", ""))
+        eq(shell(redirection, "get", "jobs/none"), (3, "", ""))
+
+
+@test
+def a_server_without_standard_files_keeps_its_database(t):
+    """What it says must not go into whatever file was opened first."""
+    path, db = t.path("quiet.sock"), t.path("quiet.db")
+    for i in range(2):
+        server = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", "bash", "-c", 'exec "$@" <&- >&- 2>&-',
+                                   "bash", f"{BIN}/watchd", "--db", db, "--listen", "unix:" + path])
+        t.cleanup(server.kill)
+        cli = Cli("unix:" + path)
+        cli.ok("put", "n", '{"i":%d}' % i)
+        for fd in range(3):
+            eq(os.readlink(f"/proc/{server.pid}/fd/{fd}"), "/dev/null", f"file {fd}")
+        server.send_signal(signal.SIGTERM)
+        eq(server.wait(20 * SLOW), 0)
+
+
+@test
+def durations_have_sane_bounds(t):
+    cli = Store(t).cli
+    check(cli, (["get", "jobs", "--timeout", "0"], 2, "", "--timeout must be between 1ms and 36500d, not 0"))
+    check(cli, (["watch", "jobs", "--for", "40000d"], 2, "", "--for must be between 0 and 36500d, not 40000d"))
+    check(cli, (["get", "jobs", "--timeout", "36500d", "-o", "name"], 0, "jobs/a", ""))
+    check(cli, (["watch", "jobs", "--for", "0", "--count", "1"], 0, r"^ADDED\s+2\s+a\s", ""))
+    options = " ".join(cli.ok("watch", "--help").out.split("\nOptions:\n")[1].split())
+    for option in ("--count N", "--for DURATION"):
+        assert re.search(rf"{option} End after [^.]*; 0: no limit\.", options), options
+
+
+@test
 def a_terminal_is_not_steered_by_objects(t):
     store = Store(t)
     evil = "\u001b[2J\u001b]0;pwned\u0007\u009b31m"
