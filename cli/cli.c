@@ -122,7 +122,7 @@ int cli_complain(const struct cli *cli, const struct watch_error *e)
     if (e->code == WATCH_UNAVAILABLE && !e->from_server) {
         cli_notice("error: cannot connect to %s: %s; start a server with 'watchd --listen %s', or "
                    "name another with --server",
-                   server, e->message, server);
+                   server, e->message[0] != '\0' ? e->message : "no connection in time", server);
         return code;
     }
     if (!e->from_server) {

@@ -230,9 +230,15 @@ static int time_over(const struct watching *w)
     if (w->ever) {
         return 0;
     }
+    const struct watch_client *client = w->cli->client;
     struct watch_error error = {.code = WATCH_UNAVAILABLE};
-    snprintf(error.message, sizeof(error.message), "%s", watch_client_trouble(w->cli->client));
-    return cli_complain(w->cli, &error);
+    snprintf(error.message, sizeof(error.message), "%s", watch_client_trouble(client));
+    if (error.message[0] != '\0') {
+        return cli_complain(w->cli, &error);
+    }
+    cli_notice("error: the time of --for ran out before %s%s", w->cli->options.server,
+               watch_client_was_connected(client) ? " began to send" : " was connected to");
+    return cli_exit_code(&error);
 }
 
 static int watch_loop(struct watching *w)

@@ -384,6 +384,28 @@ def a_server_without_standard_files_keeps_its_database(t):
 
 
 @test
+def time_may_run_out_before_there_is_a_connection(t):
+    store = Store(t)
+    for address in (store.server.unix, store.server.address):
+        result = Cli(address).run("watch", "objects", "--for", "1ms")
+        assert (result.code, result.err) == (0, "") or \
+            (result.code == 7 and re.fullmatch(
+                rf"error: the time of --for ran out before {re.escape(address)} "
+                r"(was connected to|began to send)\n", result.err)), result
+        result = Cli(address, "--timeout", "1ms").run("import", "-", stdin='{"metadata":{"name":"n"}}')
+        assert result.code == 0 or result.code == 7 and ": ;" not in result.err, result
+    with socket.create_server(("127.0.0.1", 0), backlog=5) as deaf:
+        address = f"127.0.0.1:{deaf.getsockname()[1]}"
+        check(Cli(address), (["watch", "objects", "--for", "300ms"], 7, "",
+                             rf"\Aerror: the time of --for ran out before {address} was connected to\n\Z"))
+        check(Cli(address, "--timeout", "300ms"),
+              (["import", "-"], 7, "", rf"^error: cannot connect to {address}: no \w+", '{"metadata":{"name":"n"}}'))
+    store.server.pause()
+    check(store.cli, (["watch", "objects", "--for", "300ms"], 7, "", "the time of --for ran out before"))
+    store.server.resume()
+
+
+@test
 def durations_have_sane_bounds(t):
     cli = Store(t).cli
     check(cli, (["get", "jobs", "--timeout", "0"], 2, "", "--timeout must be between 1ms and 36500d, not 0"))
