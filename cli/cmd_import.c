@@ -21,6 +21,7 @@
 
 #include "cli/command.h"
 #include "cli/export_line.h"
+#include "cli/text.h"
 #include "store/base/clock.h"
 #include "store/model/name.h"
 
@@ -236,6 +237,7 @@ static void start_ready(struct import *im)
 static void take_line(struct import *im, struct str text)
 {
     im->lines++;
+    text = im->lines == 1 ? text_without_bom(text) : text;
     bool blank = true;
     for (size_t i = 0; i < text.n && blank; i++) {
         blank = strchr(" \t\r", text.p[i]) != NULL && text.p[i] != '\0';

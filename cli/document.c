@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cli/text.h"
 #include "cli/yaml.h"
 #include "store/model/json.h"
 
@@ -111,6 +112,7 @@ enum errc documents_from_bytes(struct str text, const char *label, bool only_jso
                                struct documents *ret, struct err *err)
 {
     struct collector c = {ret, label};
+    text = text_without_bom(text);
     if (only_json) {
         return from_json(text, &c, err);
     }

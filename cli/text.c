@@ -61,6 +61,13 @@ void text_escape_json(struct str s, struct buf *out)
     }
 }
 
+struct str text_without_bom(struct str s)
+{
+    static const char bom[] = "\xef\xbb\xbf";
+    size_t n = sizeof(bom) - 1;
+    return s.n >= n && memcmp(s.p, bom, n) == 0 ? (struct str){s.p + n, s.n - n} : s;
+}
+
 size_t text_width(struct str s)
 {
     size_t width = 0;

@@ -14,6 +14,8 @@ void text_escape(struct str s, struct buf *out);
 void text_escape_json(struct str s, struct buf *out);
 /* At most n characters, the last one "…" if something was left out. */
 void text_shorten(struct str s, size_t n, struct buf *out);
+/* s behind a byte order mark, where it begins with one. */
+struct str text_without_bom(struct str s);
 /* Characters in s: what it takes on the screen, roughly. */
 size_t text_width(struct str s);
 

@@ -40,6 +40,9 @@ def both_forms_of_lines(t):
              ("objects", "ci", "e", 5), ("objects", "default", "c", 2)])
     done = cli.ok("import", "-", "-n", "other", stdin=line(name="z"))
     eq(server.client().get("z", namespace="other").resource_version, 8)
+    cli.ok("import", "-", stdin="\ufeff" + line(name="y") + "\n" + line(name="x"))
+    eq(server.client().get("x").resource_version, 10, "behind a byte order mark")
+    eq(cli.run("import", "-", stdin=line(name="w") + "\n\ufeff" + line(name="v")).code, 9, "a mark in the middle")
     cli.ok("import", "-", stdin="")
     eq(cli.run("import", t.path("missing")).code, 1)
 

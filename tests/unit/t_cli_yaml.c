@@ -330,6 +330,11 @@ static void files_are_json_or_yaml_by_what_they_hold(void **state)
         {"{\"kind\":\"List\",\"items\":[1]}",                   false, 99, "a number"     },
         {"[1]",                                                 false, 99, "an array"     },
         {"- a\n",                                               false, 99, "an array"     },
+        {"\xef\xbb\xbf{\"a\":1}",                               true,  1,  NULL           },
+        {"\xef\xbb\xbf{\"a\":1}",                               false, 1,  NULL           },
+        {"\xef\xbb\xbf"
+         "a: 1\n",                                     false, 1,  NULL           },
+        {"\xef\xbb\xbf\xef\xbb\xbf{}",                          true,  99, "no valid JSON"},
         {"just text",                                           false, 99, "a string"     },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
