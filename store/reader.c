@@ -156,6 +156,9 @@ struct list_job {
 static void list_finish(struct list_job *j)
 {
     struct list *l = j->list;
+    if (j->pinned && l->err.code == OK && l->more) {
+        store_lease(j->store, l->rv);
+    }
     if (j->pinned) {
         store_unpin(j->store, &j->pin);
     }

@@ -245,6 +245,24 @@ void store_unpin(struct store *s, struct pin *pin)
     pthread_mutex_unlock(&s->mu);
 }
 
+void store_lease(struct store *s, rv_t rv)
+{
+    mono_ms_t now = clock_mono(s->clock);
+    pthread_mutex_lock(&s->mu);
+    struct lease *take = &s->leases[0];
+    for (size_t i = 0; i < LEASES && take->rv != rv; i++) {
+        struct lease *l = &s->leases[i];
+        if (l->rv == rv || l->until < take->until) {
+            take = l;
+        }
+    }
+    if (take->rv != rv) {
+        *take = (struct lease){.rv = rv, .since = now};
+    }
+    take->until = now + LEASE_MS;
+    pthread_mutex_unlock(&s->mu);
+}
+
 rv_t store_pinned(struct store *s)
 {
     rv_t lowest = RV_MAX;
@@ -256,6 +274,11 @@ rv_t store_pinned(struct store *s)
         if (now - p->since <= PIN_MS && p->rv < lowest) {
             lowest = p->rv;
         }
+    }
+    for (size_t i = 0; i < LEASES; i++) {
+        const struct lease *l = &s->leases[i];
+        bool held = l->rv != 0 && now < l->until && now - l->since <= PIN_MS;
+        lowest = held && l->rv < lowest ? l->rv : lowest;
     }
     pthread_mutex_unlock(&s->mu);
     return lowest;

@@ -28,6 +28,14 @@ struct pin {
 /* Of the versions kept from before the start. */
 enum load_state { LOAD_RUNNING, LOAD_DONE, LOAD_FAILED };
 
+/* A list whose next page may be asked for: its version stays for LEASE_MS after each page. */
+struct lease {
+    rv_t rv; /* 0: none */
+    mono_ms_t since, until;
+};
+#define LEASES   256
+#define LEASE_MS (60 * 1000)
+
 struct writer;
 struct reader;
 
@@ -51,6 +59,7 @@ struct store {
     pthread_mutex_t mu;     /* guards all below; taken alone */
     struct watch_set *sets; /* singly linked */
     LIST_HEAD(, pin) pins;
+    struct lease leases[LEASES];
     char read_only_reason[160];
 };
 
@@ -69,7 +78,9 @@ enum errc store_check_resume(struct store *s, rv_t rv, struct err *err) NODISCAR
 rv_t store_pin_head(struct store *s, struct pin *pin);
 enum errc store_pin(struct store *s, rv_t rv, struct pin *pin, struct err *err) NODISCARD;
 void store_unpin(struct store *s, struct pin *pin);
-/* The lowest version pinned not longer than PIN_MS; RV_MAX if there is none. */
+/* Holds the floor for the next page of a list at rv; when there are too many, the oldest goes. */
+void store_lease(struct store *s, rv_t rv);
+/* The lowest version pinned or leased not longer than PIN_MS; RV_MAX if there is none. */
 #define RV_MAX UINT64_MAX
 rv_t store_pinned(struct store *s);
 
