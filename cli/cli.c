@@ -112,6 +112,14 @@ int cli_exit_code(const struct watch_error *error)
     return err_info((enum errc)error->code)->exit_code;
 }
 
+const char *cli_reason(enum watch_code code)
+{
+    /* Kubernetes knows but one word for the three ways in which a version is out of reach. */
+    return code == WATCH_FUTURE    ? "Future"
+           : code == WATCH_FOREIGN ? "Foreign"
+                                   : err_info((enum errc)code)->k8s;
+}
+
 int cli_complain(const struct cli *cli, const struct watch_error *e)
 {
     const char *server = cli->options.server;
@@ -128,10 +136,9 @@ int cli_complain(const struct cli *cli, const struct watch_error *e)
     if (!e->from_server) {
         cli_notice("error: %s: %s", server, e->message);
     } else if (e->field[0] != '\0' && strstr(e->message, e->field) == NULL) {
-        cli_notice("Error from server (%s): %s: %s", err_info((enum errc)e->code)->k8s, e->field,
-                   e->message);
+        cli_notice("Error from server (%s): %s: %s", cli_reason(e->code), e->field, e->message);
     } else {
-        cli_notice("Error from server (%s): %s", err_info((enum errc)e->code)->k8s, e->message);
+        cli_notice("Error from server (%s): %s", cli_reason(e->code), e->message);
     }
     const char *what = advice(e);
     if (what != NULL) {

@@ -75,6 +75,8 @@ void cli_notice(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* Prints a failed call as kubectl does, `Error from server (NotFound): …`, and where something can
  * be done about it, what, on a second line. Returns the exit code. */
 int cli_complain(const struct cli *cli, const struct watch_error *error);
+/* The word in those brackets. */
+const char *cli_reason(enum watch_code code);
 /* Only the code. */
 int cli_exit_code(const struct watch_error *error);
 

@@ -208,8 +208,7 @@ static void item_answered(void *arg, const struct watch_written *written,
             im->fatal = cli_complain(im->cli, error);
         }
     } else {
-        refuse(im, item->number, err_info((enum errc)error->code)->k8s, error->field,
-               error->message);
+        refuse(im, item->number, cli_reason(error->code), error->field, error->message);
     }
     item_done(item);
 }
