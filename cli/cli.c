@@ -231,7 +231,11 @@ static int read_token(struct cli *cli)
     }
     char line[4200];
     bool some = fgets(line, sizeof(line), f) != NULL;
+    int why = ferror(f) ? errno : 0;
     (void)fclose(f);
+    if (why != 0) {
+        return cli_other("cannot read the token file %s: %s", path, strerror(why));
+    }
     if (some) {
         line[strcspn(line, "\r\n")] = '\0';
     }

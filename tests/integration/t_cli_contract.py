@@ -191,6 +191,15 @@ def put_and_patch(t):
 
 
 @test
+def token_files_that_cannot_be_used(t):
+    cli = Cli("127.0.0.1:1")
+    for path, says in ((t.dir, "cannot read the token file .*: Is a directory"),
+                       (t.path("missing"), "cannot read the token file .*: No such file or directory"),
+                       (t.file("empty", ""), "the token file .* is empty")):
+        check(cli, (["get", "jobs", "--token-file", path], 1, "", f"\\A(warning: .*\n)?error: {says}\n\\Z"))
+
+
+@test
 def several_files_are_put(t):
     cli = Store(t).cli
     one = t.file("one.json", '{"metadata":{"name":"one"},"spec":{"n":1}}')
