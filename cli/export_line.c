@@ -2,6 +2,7 @@
 #include "cli/export_line.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/args.h"
 #include "cli/document.h"
@@ -128,10 +129,33 @@ static enum errc object_line(const json_t *line, struct import_line *ret, struct
     return OK;
 }
 
+/* What json_text_parse says of a text that is named elsewhere and has one line. */
+static void reword(struct err *err)
+{
+    static const char place[] = "(line 1, ";
+    static const char *const predicates[] = {"is no valid JSON", "nests deeper"};
+    char msg[sizeof(err->msg)];
+    char *at = NULL;
+    for (char *next = err->msg; (next = strstr(next, place)) != NULL; next++) {
+        at = next; /* the last one: what comes before may be quoted */
+    }
+    if (at != NULL) {
+        char *rest = at + sizeof(place) - 1;
+        memmove(at + 1, rest, strlen(rest) + 1);
+    }
+    memcpy(msg, err->msg, sizeof(msg));
+    for (size_t i = 0; i < sizeof(predicates) / sizeof(predicates[0]); i++) {
+        if (strncmp(msg, predicates[i], strlen(predicates[i])) == 0) {
+            (void)err_set(err, ERR_INVALID, "it %s", msg);
+        }
+    }
+}
+
 enum errc import_line_read(struct str text, struct import_line *ret, struct err *err)
 {
     CLEANUP(json_decrefp) json_t *line = NULL;
     if (json_text_parse(text, "", &line, err) != OK) {
+        reword(err);
         return err->code;
     }
     if (!json_is_object(line)) {

@@ -191,6 +191,30 @@ static void an_exported_line_can_be_imported(void **state)
     import_line_fini(&line);
 }
 
+static void a_line_that_is_no_json_is_described_without_its_number(void **state)
+{
+    (void)state;
+    char deep[100];
+    memset(deep, '[', sizeof(deep) - 1);
+    deep[sizeof(deep) - 1] = '\0';
+    const struct {
+        const char *line, *msg;
+    } cases[] = {
+        {"nonsense",              "it is no valid JSON: invalid token near 'nonsense' (column 8)"},
+        {"{\"a\":\"(line 1, \"x", "it is no valid JSON in a: "                                   },
+        {"{\"a\":1,\"a\":2}",     "duplicate key \"a\" (column "                                 },
+        {deep,                    "it nests deeper than 64 levels (column 65)"                   },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct import_line line;
+        struct err err = {0};
+        assert_int_equal(import_line_read(str_of(cases[i].line), &line, &err), ERR_INVALID);
+        assert_case(strncmp(err.msg, cases[i].msg, strlen(cases[i].msg)) == 0, err.msg);
+        assert_case(strstr(err.msg, " (column ") != NULL, err.msg);
+        assert_string_equal(err.field, "");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +223,7 @@ int main(void)
         cmocka_unit_test(a_kind_tells_its_resource),
         cmocka_unit_test(a_line_is_an_operation_or_a_whole_object),
         cmocka_unit_test(an_exported_line_can_be_imported),
+        cmocka_unit_test(a_line_that_is_no_json_is_described_without_its_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
