@@ -159,7 +159,7 @@ int put_run(struct cli *cli, const struct words *given)
         return cli_usage(cli, "%s", err.msg);
     }
     if (*target.name != '\0' && documents.n > 1) {
-        return cli_usage(cli, "these are %zu documents; leave out the name, they name themselves",
+        return cli_usage(cli, "-f holds %zu documents; leave out the name, they name themselves",
                          documents.n);
     }
     code = cli_open(cli);
