@@ -12,11 +12,10 @@ import threading
 from watchtest import *
 
 LIB = os.path.join(SRC, "tests", "lib")
-CACHE = os.path.join(os.path.dirname(BIN) if BIN else "build", "node")
 
 
 def node_modules():
-    done = subprocess.run([os.path.join(LIB, "node_modules.sh"), CACHE], capture_output=True, text=True,
+    done = subprocess.run([os.path.join(LIB, "node_modules.sh")], capture_output=True, text=True,
                           check=False)
     if done.returncode == 77:
         raise Skip(done.stderr.strip())
