@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the store's own files share: the store's parts and how they speak to each other.
  *
- *   writer ──committed──► index, log, head ──kick──► watch sets ──jobs──► reader ──kick──► watch
- * sets
+ * One event, from disk to wire: the writer commits (writer.c), the engine tells the sink, and
+ * store_publish puts it into the index and the log, moves the head and kicks the watch sets
+ * (store.c). A set's owner takes its turn, which wakes the idle watchers that it concerns
+ * (watch_set.c); they pull batches of shared bytes from the log (watcher.c), or ask the reader for
+ * what lies behind it (replay.c), which kicks the set when it is there.
  *
  * Locks: store.mu, index, log, reader.mu, writer.mu; none is taken while another is held. */
 #ifndef WATCHD_STORE_IMPL_H
