@@ -346,7 +346,17 @@ static void open_watch(struct fixture *f, struct watch_set *set, struct checked 
     c->at = start == START_SINCE    ? floor + rnd((unsigned)(head - floor) + 1)
             : start == START_OLDEST ? floor
                                     : head;
-    assert_int_equal(test_watch_open(set, &c->t, start, c->at, &err), OK);
+    enum errc rc = test_watch_open(set, &c->t, start, c->at, &err);
+    if (rc == ERR_EXPIRED) {
+        /* Compaction by the limit goes on beside us, and may have come between. */
+        assert_true(start == START_SINCE && c->at < store_floor(f->store));
+        return;
+    }
+    assert_int_equal(rc, OK);
+    if (start == START_OLDEST) {
+        assert_true(watcher_rv(c->t.watcher) >= floor);
+        c->at = watcher_rv(c->t.watcher);
+    }
     c->open = true;
 }
 
