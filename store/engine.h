@@ -69,16 +69,16 @@ struct engine_ops {
     /* --- writer ------------------------------------------------------------------------- */
 
     /* Must. Commits all changes in one durable transaction or none, assigns them rv = head + 1 … in
-     * order, moves engine.head, then calls the sink once. An update's or deletion's prev_rv must be
-     * the version in its row; that of an object changed twice in a batch follows from the order.
+     * order, moves engine.head, then calls the sink once. An update's or deletion's prev_rv is
+     * the object's last version, as the caller knows it; the engine does not look.
      * Failing, nothing was committed if the code is ERR_STORAGE_FULL or ERR_UNAVAILABLE; whether it
      * was is unknown for ERR_OUTCOME_UNKNOWN. After any failure but ERR_STORAGE_FULL the caller
      * calls recover before the next commit. What was assigned is void after a failure. */
     enum errc (*commit)(struct engine *e, struct change *changes, size_t n, struct err *err);
 
     /* Must. Finds out what is really there (reopens, checks), moves engine.head and engine.floor
-     * and calls the sink with events that were committed and not yet told. Their row is 0 when the
-     * object is gone by now, their hashes are 0 when it has changed again since.
+     * and calls the sink with events that were committed and not yet told, with the rows that
+     * their commit gave them.
      * Errors: ERR_UNAVAILABLE: try again later; ERR_DATA_LOSS. */
     enum errc (*recover)(struct engine *e, struct err *err);
 

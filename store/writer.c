@@ -203,8 +203,7 @@ static void add_change(struct batch *b, const struct write *w, struct object *wa
     }
 }
 
-/* Would the resource be one too many, the new ones of this batch included? Locks only for what may
- * be new, which is seldom. */
+/* Would the resource be one too many, the new ones of this batch included? */
 static bool resource_allowed(struct batch *b, const struct key *k)
 {
     struct store *s = b->w->store;
@@ -351,6 +350,11 @@ static void recover(struct writer *w)
     struct err err = {0};
     metric_add(M_RECOVERIES, 1);
     if (s->engine->ops->recover(s->engine, &err) == OK) {
+        /* A compaction whose outcome was unknown may have happened. */
+        if (s->engine->floor > store_floor(s)) {
+            atomic_store(&s->floor, s->engine->floor);
+            metric_set(M_FLOOR, (int64_t)s->engine->floor);
+        }
         w->failed = false;
         w->recover_wait = RECOVER_MS;
         store_set_read_only(s, "");
