@@ -274,7 +274,7 @@ static void the_field_at_fault_is_named_by_its_path(void **state)
     assert_refused(read_put, STR("\x18\x07"), "mode", "7");
     assert_refused(read_put, STR("\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "mode", "-1");
     assert_refused(read_put, STR("\x20\x80\x80\x80\x80\x10"), "scope", "4294967296");
-    assert_refused(read_patch, STR("\x18\x01"), "type", "1");
+    assert_refused(read_patch, STR("\x18\x09"), "type", "9");
     assert_refused(read_list, STR("\x10\x80\x80\x80\x80\x10"), "limit", "too large");
     assert_refused(read_put, STR("\x08\x01"), "key", "another type");
     assert_refused(read_put, STR("\x10\x01"), "json", "another type");

@@ -184,7 +184,7 @@ static void symbols_of_every_kind_lead_to_their_file(void **state)
     assert_found("watch.v1.WatchService.Subscribe", "watch/v1/watch.proto");
     assert_found("watch.v1.ObjectService.Get", "watch/v1/object.proto");
     assert_found("watch.v1.SubscribeRequest", "watch/v1/watch.proto");
-    assert_found("watch.v1.Cause", "watch/v1/watch.proto");
+    assert_found("watch.v1.Cause", "watch/v1/object.proto");
     assert_found("watch.v1.PutMode", "watch/v1/object.proto");
     assert_found("watch.v1.AdminService.Metrics", "watch/v1/admin.proto");
     assert_found("google.rpc.BadRequest.FieldViolation", "google/rpc/error_details.proto");
