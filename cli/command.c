@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/help.h"
+#include "cli/output.h"
 
 /* `list` is words with commas between. */
 static bool listed(const char *list, const char *word)
@@ -190,6 +191,7 @@ static int run(struct cli *cli, const struct words *words)
 int command_main(int argc, char **argv)
 {
     struct cli cli = {0};
+    output_open();
     int at = command_word(argc, argv);
     if (at == 0) {
         return no_command(&cli, argc, argv);

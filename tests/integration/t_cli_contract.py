@@ -356,6 +356,26 @@ def a_pipe_that_is_closed_ends_the_watch(t):
 
 
 @test
+def an_interrupted_watch_leaves_whole_lines(t):
+    store = Store(t)
+    for i in range(10):
+        store.client.put(f"big{i}", {"pad": "x" * 200_000})
+    for reads in (True, False):
+        process = store.cli.start("watch", "objects", "-o", "json")
+        process.stdout.readline()
+        time.sleep(0.3 * SLOW)  # the pipe is full now, and the next line is on its way into it
+        process.send_signal(signal.SIGINT)
+        if reads:
+            time.sleep(0.2)
+            rest = process.stdout.read()
+            assert rest.endswith("}\n"), f"cut short: ...{rest[-60:]!r}"
+            for line in rest.splitlines():
+                json.loads(line)
+        eq(process.wait(10 * SLOW), 130, "exit on SIGINT" if reads else "exit on SIGINT with nobody reading")
+        process.stdout.close()
+
+
+@test
 def closed_and_full_standard_files_are_told_once(t):
     store = Store(t)
     line = '{"op":"put","resource":"objects","namespace":"default","name":"n","object":{"spec":{}}}'
