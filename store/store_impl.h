@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the store's own files share: the store's parts and how they speak to each other.
  *
- * One event, from disk to wire: the writer commits (writer.c), the engine tells the sink, and
+ * One event, from disk to wire: the writer judges what waits (judge.c, on the objects as the batch
+ * so far leaves them, batch.c) and commits it (writer.c), the engine tells the sink, and
  * store_publish puts it into the index and the log, moves the head and kicks the watch sets
  * (store.c). A set's owner takes its turn, which wakes the idle watchers that it concerns
  * (watch_set.c); they pull batches of shared bytes from the log (watcher.c), or ask the reader for

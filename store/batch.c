@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* (1) versions are what the engine assigns: head + 1, head + 2, … in the order of the changes. */
+#include "store/batch.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+#include "store/model/delta.h"
+
+/* A key as this batch leaves it so far. */
+struct staged {
+    UT_hash_handle hh;
+    struct object *now; /* a reference; NULL: deleted */
+    row_t row;          /* 0: made in this batch, or gone */
+    char key[];
+};
+
+void batch_init(struct batch *b, struct store *s)
+{
+    b->store = s;
+    b->n_writes = 0;
+    b->n_changes = 0;
+    b->overlay = NULL;
+    arena_init(&b->arena, SIZE_MAX);
+}
+
+void batch_fini(struct batch *b)
+{
+    struct staged *s = NULL, *next = NULL;
+    HASH_ITER(hh, b->overlay, s, next)
+    {
+        HASH_DEL(b->overlay, s);
+        object_unref(s->now);
+        free(s);
+    }
+    for (size_t i = 0; i < b->n_changes; i++) {
+        object_unref(b->was[i]);
+        object_unref(b->is[i]);
+    }
+    arena_fini(&b->arena);
+}
+
+/* ---- Objects as the batch sees them --------------------------------------------------------- */
+
+static size_t key_text(const struct key *k, char *ret)
+{
+    char *at = ret;
+    memcpy(at, k->resource.p, k->resource.n);
+    at += k->resource.n;
+    *at++ = '/';
+    memcpy(at, k->ns.p, k->ns.n);
+    at += k->ns.n;
+    *at++ = '/';
+    memcpy(at, k->name.p, k->name.n);
+    return (size_t)(at - ret) + k->name.n;
+}
+
+#define KEY_TEXT_MAX (RESOURCE_MAX_LEN + NAMESPACE_MAX_LEN + NAME_MAX_LEN + 2)
+
+static struct staged *staged_find(const struct batch *b, const struct key *k)
+{
+    char text[KEY_TEXT_MAX];
+    size_t n = key_text(k, text);
+    struct staged *s = NULL;
+    HASH_FIND(hh, b->overlay, text, n, s);
+    return s;
+}
+
+static void stage(struct batch *b, const struct key *k, struct object *now, row_t row)
+{
+    struct staged *s = staged_find(b, k);
+    if (s == NULL) {
+        char text[KEY_TEXT_MAX];
+        size_t n = key_text(k, text);
+        s = mem_zalloc(sizeof *s + n);
+        memcpy(s->key, text, n);
+        HASH_ADD(hh, b->overlay, key, n, s);
+    }
+    object_unref(s->now);
+    s->now = now != NULL ? object_ref(now) : NULL;
+    s->row = row;
+}
+
+enum errc batch_current(struct batch *b, const struct key *k, struct object **ret, row_t *ret_row,
+                        struct err *err)
+{
+    *ret = NULL;
+    *ret_row = 0;
+    const struct staged *s = staged_find(b, k);
+    if (s != NULL) {
+        *ret = s->now != NULL ? object_ref(s->now) : NULL;
+        *ret_row = s->row;
+        return OK;
+    }
+    struct store *st = b->store;
+    index_lock(st->index);
+    const struct index_entry *e = index_find(st->index, k);
+    row_t row = e != NULL && e->rv != 0 ? e->row : 0;
+    rv_t rv = row != 0 ? e->rv : 0;
+    index_unlock(st->index);
+    if (row == 0) {
+        return OK;
+    }
+    enum errc rc = st->engine->ops->load(st->engine, row, rv, ret, err);
+    if (rc != OK) {
+        return rc == ERR_NOT_FOUND ? err_set(err, ERR_DATA_LOSS, "the row of %.*s \"%.*s\" is gone",
+                                             STR_ARG(k->resource), STR_ARG(k->name))
+                                   : rc;
+    }
+    if ((*ret)->rv != rv || !key_eq(&(*ret)->key, k)) {
+        object_unref(TAKE(*ret));
+        return err_set(err, ERR_DATA_LOSS, "the row of %.*s \"%.*s\" holds something else",
+                       STR_ARG(k->resource), STR_ARG(k->name));
+    }
+    *ret_row = row;
+    return OK;
+}
+
+/* ---- Changes ------------------------------------------------------------------------------- */
+
+static struct str keep(struct batch *b, struct str s)
+{
+    char *p = arena_alloc(&b->arena, s.n != 0 ? s.n : 1);
+    assert(p != NULL);
+    if (s.n != 0) {
+        memcpy(p, s.p, s.n);
+    }
+    return (struct str){p, s.n};
+}
+
+rv_t batch_change(struct batch *b, const struct write *w, struct object *was, struct object *is,
+                  row_t row)
+{
+    stage(b, &w->key, is, is != NULL ? row : 0);
+    rv_t rv = store_head(b->store) + b->n_changes + 1; /* (1) */
+    struct object *shown = is != NULL ? is : was;
+    struct change *c = &b->changes[b->n_changes];
+    b->was[b->n_changes] = was;
+    b->is[b->n_changes] = is;
+    b->n_changes++;
+    *c = (struct change){
+        .row = row,
+        .event =
+            {
+                    .rv = rv,
+                    .cause = is == NULL    ? CAUSE_DELETED
+                         : was == NULL ? CAUSE_CREATED
+                                       : CAUSE_UPDATED,
+                    .generation = shown->generation,
+                    .splice = shown->splice,
+                    .key = shown->key,
+                    .labels = shown->labels,
+                    .prev_labels = shown->labels,
+                    .body = shown->body,
+                    .hash = shown->hash,
+                    .spec_hash = shown->spec_hash,
+                    },
+    };
+    if (w->has_request_id) {
+        c->event.request_id = (struct str){(const char *)w->request_id, REQUEST_ID_LEN};
+    }
+    if (was != NULL) {
+        struct buf delta;
+        buf_init(&delta, SIZE_MAX);
+        delta_make(shown->body, was->body, &delta);
+        c->event.delta = keep(b, buf_str(&delta));
+        buf_fini(&delta);
+        c->event.prev_rv = was->rv;
+        c->event.prev_generation = was->generation;
+        c->event.prev_splice = was->splice;
+        c->event.prev_labels = was->labels;
+    }
+    if (is != NULL) {
+        is->rv = rv; /* Nobody else has it yet. */
+    }
+    return rv;
+}

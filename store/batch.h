@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A batch: what goes into one commit. It shows each object as the writes before left it, staged
+ * above what is committed, and keeps the changes in the order of their versions.
+ * Owned by the writer; its thread only. */
+#ifndef WATCHD_BATCH_H
+#define WATCHD_BATCH_H
+
+#include "store/base/arena.h"
+#include "store/store_impl.h"
+
+#define BATCH_WRITES 512
+
+struct staged;
+
+struct batch {
+    struct store *store;
+    struct write *writes[BATCH_WRITES];
+    size_t n_writes;
+    struct write *repeats[BATCH_WRITES]; /* of request ids within the batch: [i] repeats this one */
+    struct change changes[BATCH_WRITES];
+    struct object *was[BATCH_WRITES]; /* what a change borrows from: references */
+    struct object *is[BATCH_WRITES];
+    size_t n_changes;
+    struct staged *overlay; /* by key */
+    struct arena arena;     /* texts of the changes */
+};
+
+void batch_init(struct batch *b, struct store *s);
+void batch_fini(struct batch *b);
+
+/* The object as the batch leaves it so far, as a new reference, or NULL; and its row, 0 if it has
+ * none yet. Errors: ERR_DATA_LOSS and those of reading. */
+enum errc batch_current(struct batch *b, const struct key *k, struct object **ret, row_t *ret_row,
+                        struct err *err) NODISCARD;
+
+/* Adds the change from `was` to `is` (either may be NULL, not both) that w makes, and gives it its
+ * version, which is returned. Takes both references. */
+rv_t batch_change(struct batch *b, const struct write *w, struct object *was, struct object *is,
+                  row_t row);
+
+#endif

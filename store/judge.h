@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Judging: what each write of a batch comes to, on the object as the writes before it leave it.
+ * Threads: the writer's. */
+#ifndef WATCHD_JUDGE_H
+#define WATCHD_JUDGE_H
+
+#include "store/batch.h"
+
+/* Judges b->writes[i], those before it being judged: fills what it answers if all goes well, and
+ * adds its change to the batch. A repeat of a request id changes nothing. */
+void judge_write(struct batch *b, struct requests *requests, size_t i);
+
+/* After the commit: answers the repeats of b->writes within the batch as the first was answered,
+ * and remembers those with a request id. */
+void judge_settle(struct batch *b, struct requests *requests);
+
+#endif
