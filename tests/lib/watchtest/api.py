@@ -59,6 +59,8 @@ METHODS = {
     "Get": ("ObjectService", "Get"), "List": ("ObjectService", "List"),
     "Put": ("ObjectService", "Put"), "Patch": ("ObjectService", "Patch"),
     "Delete": ("ObjectService", "Delete"),
+    "DeleteCollection": ("ObjectService", "DeleteCollection"),
+    "Transact": ("ObjectService", "Transact"), "History": ("ObjectService", "History"),
     "Subscribe": ("WatchService", "Subscribe"), "Unsubscribe": ("WatchService", "Unsubscribe"),
     "RequestBookmark": ("WatchService", "RequestBookmark"),
     "ListSubscriptions": ("WatchService", "ListSubscriptions"),
@@ -194,16 +196,21 @@ class Client:
             key=pb.Key(resource=resource, namespace=namespace, name=name), json=patch, **fields),
             timeout=timeout)
 
-    def get(self, name, resource="", namespace="", timeout=10):
-        return self.call("Get", key=pb.Key(resource=resource, namespace=namespace, name=name),
-                         timeout=timeout).object
+    def get(self, name, resource="", namespace="", timeout=10, **fields):
+        return self.call("Get", pb.GetRequest(
+            key=pb.Key(resource=resource, namespace=namespace, name=name), **fields),
+            timeout=timeout).object
 
-    def list(self, sel="all", limit=0, timeout=30):
-        """All pages; returns (version, objects)."""
+    def page(self, sel="all", limit=0, token="", timeout=30, **fields):
+        """One page of a list, as the server answers it."""
+        return self.call("List", pb.ListRequest(selection=selection(sel), limit=limit,
+                                                continue_token=token, **fields), timeout=timeout)
+
+    def list(self, sel="all", limit=0, timeout=30, **fields):
+        """All pages; returns (version, objects). fields: resource_version, version_match."""
         token, objects, version = "", [], None
         while True:
-            page = self.call("List", selection=selection(sel), limit=limit, continue_token=token,
-                             timeout=timeout)
+            page = self.page(sel, limit, token, timeout, **({} if token else fields))
             if version is not None and page.resource_version != version:
                 raise AssertionError(f"pages show versions {version} and {page.resource_version}")
             version = page.resource_version
