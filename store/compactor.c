@@ -26,20 +26,15 @@ static void gone_row(void *arg, rv_t rv, const struct key *key, size_t bytes)
     g->bytes += bytes;
 }
 
-/* Running time of the store, in seconds: its own clock, which no step of the machine's moves. */
-static int64_t run_seconds(const struct store *s)
-{
-    return s->engine->run_seconds + (clock_mono(s->clock) - s->opened) / 1000;
-}
-
 /* Notes now and then which version was the head at which running time, durably. What was there
  * before the first note counts from that, so nothing expires early. */
 static enum errc note_age(struct store *s, struct err *err)
 {
     const struct engine_age *newest =
         &s->ages[(s->first_age + s->n_ages + ENGINE_AGES - 1) % ENGINE_AGES];
-    int64_t now = run_seconds(s);
-    if (s->n_ages != 0 && now - newest->run_seconds < s->opt.history_age_s / ENGINE_AGES + 1) {
+    int64_t now = store_run_ms(s);
+    int64_t step = (s->opt.history_age_s / ENGINE_AGES + 1) * 1000;
+    if (s->n_ages != 0 && now - newest->run_ms < step) {
         return OK;
     }
     if (s->n_ages == ENGINE_AGES) {
@@ -58,7 +53,8 @@ static rv_t age_wants(const struct store *s)
     rv_t upto = 0;
     for (size_t i = 0; i < s->n_ages; i++) {
         const struct engine_age *n = &s->ages[(s->first_age + i) % ENGINE_AGES];
-        if (s->opt.history_age_s > 0 && run_seconds(s) - n->run_seconds >= s->opt.history_age_s) {
+        if (s->opt.history_age_s > 0 &&
+            store_run_ms(s) - n->run_ms >= s->opt.history_age_s * 1000) {
             upto = n->rv;
         }
     }

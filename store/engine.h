@@ -18,12 +18,34 @@ struct engine_reader;
 /* Handle of an object's row, given by the engine; never reused while the object lives. */
 typedef int64_t row_t;
 
-/* One change to commit. The caller fills the event except rv and time, and the row of an object
- * that exists; all borrowed until commit returns. */
+/* One change to commit. The caller fills the event except rv, txn_end and time, and the row of an
+ * object that exists; all borrowed until commit returns. */
 struct change {
-    struct event event; /* rv and time: out */
+    struct event event; /* rv, txn_end and time: out */
     row_t row;          /* in for an update or deletion (0: of an object that the same batch
                            creates), out for a creation */
+    size_t txn_more;    /* how many of the changes that follow belong to its transaction; 0: it
+                           stands alone, or is the last one */
+};
+
+/* What is kept beside an object, changes without an event, and goes with the object. */
+struct aside {
+    struct key key; /* of the object; the engine only hands it on to the sink */
+    row_t row;      /* of the object; 0: of the one that changes[change] writes, and out */
+    size_t change;
+    bool sets_deadline;
+    bool sets_owners;
+    int64_t deadline_ms; /* by the store's own clock; 0: none */
+    struct str owners;   /* opaque; empty: none */
+};
+
+/* What is committed at once. */
+struct commit {
+    struct change *changes; /* whole transactions */
+    size_t n;               /* 0: asides alone, which take no version */
+    struct aside *asides;   /* hold after all changes; of two for one object the later one counts */
+    size_t n_asides;
+    int64_t run_ms; /* the store's own clock now, which is kept along; 0: unknown */
 };
 
 /* What an event counts in the bytes of the history: its texts, and its columns about. */
@@ -36,8 +58,9 @@ static inline size_t engine_event_bytes(const struct event *ev, size_t delta_n, 
 
 /* What the engine tells the store. Called on the writer, inside commit and recover. */
 struct engine_sink {
-    /* n events in order of rv, all durable; changes[i].row is set. Takes nothing. */
-    void (*committed)(void *arg, const struct change *changes, size_t n);
+    /* Events in order of rv, and asides, all durable; all rows are set. c->n may be 0. Takes
+     * nothing. From recover the asides are only those that set deadlines, and without owners. */
+    void (*committed)(void *arg, const struct commit *c);
     void *arg;
 };
 
@@ -63,22 +86,27 @@ struct engine_object {
     uint64_t generation;
     struct key key;
     struct str labels;
+    int64_t deadline_ms; /* see struct aside; 0: none */
 };
 
 struct engine_ops {
     /* --- writer ------------------------------------------------------------------------- */
 
-    /* Must. Commits all changes in one durable transaction or none, assigns them rv = head + 1 … in
-     * order, moves engine.head, then calls the sink once. An update's or deletion's prev_rv is
-     * the object's last version, as the caller knows it; the engine does not look.
+    /* Must. Commits all changes and asides in one durable transaction or none, assigns the changes
+     * rv = head + 1 … in order, moves engine.head, then calls the sink once; with neither changes
+     * nor asides it does not call it. An update's or deletion's prev_rv is the object's last
+     * version, as the caller knows it; the engine does not look.
+     * The clock is kept along, also with nothing to commit, when a second has passed since it was
+     * last, or when an object expires: so after a restart it never shows less than an expiry was
+     * judged by, and never more than it showed before.
      * Failing, nothing was committed if the code is ERR_STORAGE_FULL or ERR_UNAVAILABLE; whether it
      * was is unknown for ERR_OUTCOME_UNKNOWN. After any failure but ERR_STORAGE_FULL the caller
      * calls recover before the next commit. What was assigned is void after a failure. */
-    enum errc (*commit)(struct engine *e, struct change *changes, size_t n, struct err *err);
+    enum errc (*commit)(struct engine *e, const struct commit *c, struct err *err);
 
     /* Must. Finds out what is really there (reopens, checks), moves engine.head and engine.floor
      * and calls the sink with events that were committed and not yet told, with the rows that
-     * their commit gave them.
+     * their commit gave them. Of a commit of asides alone nothing is told: they may have been made.
      * Errors: ERR_UNAVAILABLE: try again later; ERR_DATA_LOSS. */
     enum errc (*recover)(struct engine *e, struct err *err);
 
@@ -89,6 +117,10 @@ struct engine_ops {
     /* Must. The event of one version, to answer a repeated request. Borrowed until the next call
      * to the engine. Errors: ERR_NOT_FOUND, ERR_DATA_LOSS. */
     enum errc (*recall)(struct engine *e, rv_t rv, struct event *ret, struct err *err);
+
+    /* Must. Appends the owners of an object, as set aside last; nothing if there are none.
+     * Errors: ERR_DATA_LOSS, ERR_UNAVAILABLE. */
+    enum errc (*owners)(struct engine *e, row_t row, struct buf *out, struct err *err);
 
     /* May be NULL: nothing to compact. Deletes at most max_rows events, oldest first, with
      * rv <= upto, never the newest, and makes the new floor durable in the same transaction.
@@ -106,9 +138,9 @@ struct engine_ops {
     enum errc (*fold)(struct engine *e, rv_t upto, size_t max_rows, bool *ret_done,
                       struct err *err);
 
-    /* May be NULL. Makes durable that the head is what it is at so many seconds of running time:
-     * the store's own clock, which runs only while the store does. Errors: as commit. */
-    enum errc (*keep_clock)(struct engine *e, int64_t run_seconds, struct err *err);
+    /* May be NULL. Makes durable that the head is what it is at this running time: the store's own
+     * clock, which runs only while the store does. Errors: as commit. */
+    enum errc (*keep_clock)(struct engine *e, int64_t run_ms, struct err *err);
 
     /* --- any thread ---------------------------------------------------------------------- */
 
@@ -125,6 +157,8 @@ struct engine_ops {
      * is a new reference. ERR_NOT_FOUND if it is neither. */
     enum errc (*read_object)(struct engine_reader *r, row_t row, rv_t rv, struct object **ret,
                              struct err *err);
+    /* Must, within a view. As owners. */
+    enum errc (*read_owners)(struct engine_reader *r, row_t row, struct buf *out, struct err *err);
     /* Must, within a view. The event of a version; borrowed until the next read or the view's end.
      * Errors: ERR_NOT_FOUND, ERR_DATA_LOSS. */
     enum errc (*read_event)(struct engine_reader *r, rv_t rv, struct event *ret, struct err *err);
@@ -151,9 +185,9 @@ struct engine_ops {
     void (*close)(struct engine *e);
 };
 
-/* At `run_seconds` the head was `rv`. */
+/* At `run_ms` the head was `rv`. */
 struct engine_age {
-    int64_t run_seconds;
+    int64_t run_ms;
     rv_t rv;
 };
 #define ENGINE_AGES 64
@@ -166,7 +200,7 @@ struct engine {
     rv_t head;               /* the last version told; moved on the writer only */
     rv_t floor;              /* the oldest that can be resumed from: the newest version removed,
                                 or the epoch's base; moved on the writer only */
-    int64_t run_seconds;     /* at open: the store's own clock */
+    int64_t run_ms;          /* at open: the store's own clock, as it was last kept */
     struct engine_age ages[ENGINE_AGES]; /* at open: the newest that were kept, ascending */
     size_t n_ages;
 };

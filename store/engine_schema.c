@@ -13,25 +13,30 @@
 #include "store/engine_sqlite_impl.h"
 
 /* Step i brings a file from version i to i + 1. A step that was ever released never changes.
- * In events, labels are NULL for none, and prev_labels are NULL when equal to labels, so an empty
- * text there means that there were none before. */
+ * In events, txn_end is NULL when equal to rv, labels are NULL for none, and prev_labels are NULL
+ * when equal to labels, so an empty text there means that there were none before. */
 static const char *const steps[SCHEMA_VERSION] = {
     "CREATE TABLE meta(k TEXT PRIMARY KEY, v ANY NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE epochs(epoch INTEGER PRIMARY KEY, random INTEGER NOT NULL,"
     " base_rv INTEGER NOT NULL, prior_head INTEGER NOT NULL, time INTEGER NOT NULL,"
     " reason TEXT NOT NULL) STRICT;"
-    "CREATE TABLE ages(run_seconds INTEGER PRIMARY KEY, rv INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE ages(run_ms INTEGER PRIMARY KEY, rv INTEGER NOT NULL) STRICT;"
     "CREATE TABLE objects(id INTEGER PRIMARY KEY, rv INTEGER NOT NULL,"
     " generation INTEGER NOT NULL, resource TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL,"
     " labels TEXT, hash INTEGER NOT NULL, spec_hash INTEGER NOT NULL, splice INTEGER NOT NULL,"
     " crc INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
     "CREATE UNIQUE INDEX objects_key ON objects(resource, ns, name);"
-    "CREATE TABLE events(rv INTEGER PRIMARY KEY, time INTEGER NOT NULL, cause INTEGER NOT NULL,"
+    "CREATE TABLE events(rv INTEGER PRIMARY KEY, txn_end INTEGER, time INTEGER NOT NULL, cause "
+    "INTEGER NOT NULL,"
     " resource TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL, generation INTEGER NOT NULL,"
     " prev_rv INTEGER NOT NULL, prev_generation INTEGER NOT NULL, splice INTEGER NOT NULL,"
     " prev_splice INTEGER NOT NULL, labels TEXT, prev_labels TEXT, request_id BLOB,"
     " hash INTEGER NOT NULL, spec_hash INTEGER NOT NULL, crc INTEGER NOT NULL, delta BLOB,"
-    " body BLOB NOT NULL) STRICT;",
+    " body BLOB NOT NULL) STRICT;"
+    "CREATE TABLE deadlines(object INTEGER PRIMARY KEY, at INTEGER NOT NULL,"
+    " crc INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE owners(object INTEGER PRIMARY KEY, crc INTEGER NOT NULL, body BLOB NOT NULL)"
+    " STRICT;",
 };
 
 /* The head of a SQLite file. See: https://sqlite.org/fileformat.html#the_database_header */
@@ -109,7 +114,7 @@ static int give_identity(sqlite3 *db)
     char *sql = sqlite3_mprintf(
         "PRAGMA application_id=%d;"
         "INSERT INTO meta VALUES('store_id',%Q),('created',%lld),('floor',0),('folded',0),"
-        "('run_seconds',0),('clean',1);"
+        "('run_ms',0),('clean',1);"
         "INSERT INTO epochs VALUES(1,%lld,0,0,%lld,'created');",
         SCHEMA_APPLICATION_ID, store_id, (long long)now, (long long)random, (long long)now);
     int rc = sql != NULL ? exec(db, sql) : SQLITE_NOMEM;
@@ -245,7 +250,7 @@ enum errc schema_read(sqlite3 *db, struct schema_facts *ret, struct err *err)
         rc = read_epochs(db, &f);
     }
     if (rc == SQLITE_OK) {
-        rc = query_int(db, "SELECT v FROM meta WHERE k='run_seconds'", &f.run_seconds);
+        rc = query_int(db, "SELECT v FROM meta WHERE k='run_ms'", &f.run_ms);
     }
     if (rc == SQLITE_OK) {
         rc = query_int(db, "SELECT v FROM meta WHERE k='clean'", &clean);

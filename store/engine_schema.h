@@ -47,7 +47,7 @@ enum errc schema_prepare(sqlite3 *db, struct err *err) NODISCARD;
 struct schema_facts {
     struct engine_identity identity;
     struct epochs epochs; /* new; free with epochs_fini */
-    int64_t run_seconds;
+    int64_t run_ms;
     bool clean; /* the last stop was a clean one */
 };
 

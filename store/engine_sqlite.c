@@ -5,6 +5,7 @@
  *     out again only when it is certain that the transaction cannot come back.
  * (3) After a failure that is not ERR_STORAGE_FULL nothing is written until recover has succeeded.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <sys/stat.h>
 
@@ -83,9 +84,35 @@ static int write_change(struct engine_sqlite *s, struct change *changes, size_t 
     return rc == SQLITE_OK ? conn_run(&s->w, ST_EVENT_ADD) : rc;
 }
 
-/* Remembers the rows, should recover find that a commit happened although it failed. */
-static void note_attempt(struct engine_sqlite *s, const struct change *changes, size_t n)
+/* Each change has the version after the one before it; a transaction ends with its last. */
+static void assign(const struct engine_sqlite *s, struct change *changes, size_t n)
 {
+    wall_ms_t now = clock_wall(&clock_system);
+    for (size_t i = 0; i < n; i++) {
+        struct event *ev = &changes[i].event;
+        ev->rv = s->base.head + 1 + i;
+        ev->txn_end = ev->rv + changes[i].txn_more;
+        ev->time = now;
+        assert(i + changes[i].txn_more < n);
+    }
+}
+
+/* Is the clock to be kept with this commit? */
+static bool clock_due(const struct engine_sqlite *s, const struct commit *c)
+{
+    enum { KEEP_EVERY_MS = 1000 };
+    bool expires = false;
+    for (size_t i = 0; i < c->n; i++) {
+        expires = expires || c->changes[i].event.cause == CAUSE_EXPIRED;
+    }
+    return c->run_ms - s->kept_ms >= KEEP_EVERY_MS || (expires && c->run_ms > s->kept_ms);
+}
+
+/* Remembers the rows, should recover find that a commit happened although it failed. */
+static void note_attempt(struct engine_sqlite *s, const struct commit *c)
+{
+    const struct change *changes = c->changes;
+    size_t n = c->n;
     if (n > s->attempt.cap) {
         s->attempt.cap = n;
         s->attempt.rows = mem_realloc(s->attempt.rows, n * sizeof(row_t));
@@ -94,6 +121,7 @@ static void note_attempt(struct engine_sqlite *s, const struct change *changes, 
     for (size_t i = 0; i < n; i++) {
         s->attempt.rows[i] = changes[i].row;
     }
+    aside_note(s, c);
 }
 
 enum errc engine_sqlite_see_file(struct engine_sqlite *s, struct err *err)
@@ -109,13 +137,15 @@ enum errc engine_sqlite_see_file(struct engine_sqlite *s, struct err *err)
     return OK;
 }
 
-static enum errc commit(struct engine *e, struct change *changes, size_t n, struct err *err)
+static enum errc commit(struct engine *e, const struct commit *c, struct err *err)
 {
     struct engine_sqlite *s = engine_sqlite_of(e);
     if (s->suspect) {
         return engine_sqlite_suspect(err);
     }
-    if (n == 0) {
+    bool keep_clock = clock_due(s, c);
+    bool empty = c->n == 0 && c->n_asides == 0;
+    if (empty && !keep_clock) {
         return OK;
     }
     enum { LOOK_EVERY_MS = 1000 };
@@ -125,29 +155,34 @@ static enum errc commit(struct engine *e, struct change *changes, size_t n, stru
             return seen;
         }
     }
-    wall_ms_t now = clock_wall(&clock_system);
+    assign(s, c->changes, c->n);
     int rc = conn_run(&s->w, ST_BEGIN_WRITE);
     if (rc == SQLITE_OK) {
-        rc = fold_with_commit(s, n);
+        rc = fold_with_commit(s, c->n);
     }
-    for (size_t i = 0; i < n && rc == SQLITE_OK; i++) {
-        changes[i].event.rv = e->head + 1 + i;
-        changes[i].event.time = now;
-        rc = write_change(s, changes, i);
+    for (size_t i = 0; i < c->n && rc == SQLITE_OK; i++) {
+        rc = write_change(s, c->changes, i);
     }
-    note_attempt(s, changes, n);
+    if (rc == SQLITE_OK) {
+        rc = aside_write(s, c);
+    }
+    if (rc == SQLITE_OK && keep_clock) {
+        rc = engine_sqlite_bind_meta(s, "run_ms", c->run_ms);
+    }
+    note_attempt(s, c);
     enum errc code = engine_sqlite_end_txn(s, rc, "commit", err);
     if (code != OK) {
         return code;
     }
-    e->head += n; /* (1) */
+    e->head += c->n; /* (1) */
+    s->kept_ms = keep_clock ? c->run_ms : s->kept_ms;
     fold_committed(s);
-    fold_told(s, changes, n);
+    fold_told(s, c->changes, c->n);
     if (++s->commits % COUNT_FREE_EVERY == 0) {
         engine_sqlite_count_free(s);
     }
-    if (e->sink.committed != NULL) {
-        e->sink.committed(e->sink.arg, changes, n);
+    if (!empty && e->sink.committed != NULL) {
+        e->sink.committed(e->sink.arg, c);
     }
     return OK;
 }
@@ -199,7 +234,7 @@ enum errc engine_sqlite_set_meta(struct engine_sqlite *s, const char *k, int64_t
     return engine_sqlite_end_txn(s, rc, "write", err);
 }
 
-static enum errc keep_clock(struct engine *e, int64_t run_seconds, struct err *err)
+static enum errc keep_clock(struct engine *e, int64_t run_ms, struct err *err)
 {
     struct engine_sqlite *s = engine_sqlite_of(e);
     if (s->suspect) {
@@ -207,7 +242,7 @@ static enum errc keep_clock(struct engine *e, int64_t run_seconds, struct err *e
     }
     int rc = conn_run(&s->w, ST_BEGIN_WRITE);
     if (rc == SQLITE_OK) {
-        sqlite3_bind_int64(s->w.st[ST_AGE_ADD], 1, run_seconds);
+        sqlite3_bind_int64(s->w.st[ST_AGE_ADD], 1, run_ms);
         sqlite3_bind_int64(s->w.st[ST_AGE_ADD], 2, (int64_t)e->head);
         rc = conn_run(&s->w, ST_AGE_ADD);
     }
@@ -216,9 +251,11 @@ static enum errc keep_clock(struct engine *e, int64_t run_seconds, struct err *e
         rc = conn_run(&s->w, ST_AGES_DROP);
     }
     if (rc == SQLITE_OK) {
-        rc = engine_sqlite_bind_meta(s, "run_seconds", run_seconds);
+        rc = engine_sqlite_bind_meta(s, "run_ms", run_ms);
     }
-    return engine_sqlite_end_txn(s, rc, "keep the clock", err);
+    enum errc code = engine_sqlite_end_txn(s, rc, "keep the clock", err);
+    s->kept_ms = code == OK ? run_ms : s->kept_ms;
+    return code;
 }
 
 /* Tells of the oldest events up to `upto`, at most max_rows; *ret_last is the last of them, or 0.
@@ -318,6 +355,7 @@ const struct engine_ops engine_sqlite_ops = {
     .recover = engine_sqlite_recover,
     .load = load,
     .recall = recall,
+    .owners = engine_sqlite_owners,
     .compact = compact,
     .fold = engine_sqlite_fold,
     .keep_clock = keep_clock,
@@ -326,6 +364,7 @@ const struct engine_ops engine_sqlite_ops = {
     .view_begin = engine_sqlite_view_begin,
     .view_end = engine_sqlite_view_end,
     .read_object = engine_sqlite_read_object,
+    .read_owners = engine_sqlite_read_owners,
     .read_event = engine_sqlite_read_event,
     .history = engine_sqlite_history,
     .history_keys = engine_sqlite_history_keys,

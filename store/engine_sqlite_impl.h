@@ -20,8 +20,9 @@
 
 /* Columns of the whole rows; row_event and row_object know this order. Big columns come last, so
  * that a scan which leaves them out never follows an overflow page. */
-#define EVENT_IDENTITY                                                                      \
-    "rv,time,cause,resource,ns,name,generation,prev_rv,prev_generation,splice,prev_splice," \
+#define EVENT_IDENTITY                                                                       \
+    "rv,txn_end,time,cause,resource,ns,name,generation,prev_rv,prev_generation,splice,prev_" \
+    "splice,"                                                                                \
     "labels,prev_labels,request_id,hash,spec_hash,crc"
 #define OBJECT_IDENTITY "id,rv,generation,resource,ns,name,labels,hash,spec_hash,splice,crc"
 
@@ -38,7 +39,7 @@ enum conn_kind { CONN_WRITER = 1, CONN_READER = 2 };
       "(SELECT v FROM meta WHERE k='folded')")                                                     \
     X(ST_EVENT_ADD, CONN_WRITER,                                                                   \
       "INSERT INTO events(" EVENT_IDENTITY                                                         \
-      ",delta,body) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                                \
+      ",delta,body) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                              \
     X(ST_EVENT_GET, CONN_WRITER | CONN_READER,                                                     \
       "SELECT " EVENT_IDENTITY ",delta,body FROM events WHERE rv=?")                               \
     X(ST_VERSION_GET, CONN_WRITER | CONN_READER,                                                   \
@@ -64,9 +65,15 @@ enum conn_kind { CONN_WRITER = 1, CONN_READER = 2 };
     X(ST_META_SET, CONN_WRITER, "UPDATE meta SET v=? WHERE k=?")                                   \
     X(ST_AGE_ADD, CONN_WRITER, "INSERT OR REPLACE INTO ages VALUES(?,?)")                          \
     X(ST_AGES_DROP, CONN_WRITER,                                                                   \
-      "DELETE FROM ages WHERE run_seconds NOT IN"                                                  \
-      " (SELECT run_seconds FROM ages ORDER BY run_seconds DESC LIMIT ?)")                         \
-    X(ST_AGES, CONN_WRITER, "SELECT run_seconds,rv FROM ages ORDER BY run_seconds")                \
+      "DELETE FROM ages WHERE run_ms NOT IN"                                                       \
+      " (SELECT run_ms FROM ages ORDER BY run_ms DESC LIMIT ?)")                                   \
+    X(ST_AGES, CONN_WRITER, "SELECT run_ms,rv FROM ages ORDER BY run_ms")                          \
+    X(ST_DEADLINE_SET, CONN_WRITER, "REPLACE INTO deadlines(object,at,crc) VALUES(?,?,?)")         \
+    X(ST_DEADLINE_DROP, CONN_WRITER, "DELETE FROM deadlines WHERE object=?")                       \
+    X(ST_DEADLINES, CONN_READER, "SELECT object,at,crc FROM deadlines ORDER BY object")            \
+    X(ST_OWNERS_SET, CONN_WRITER, "REPLACE INTO owners(object,crc,body) VALUES(?,?,?)")            \
+    X(ST_OWNERS_DROP, CONN_WRITER, "DELETE FROM owners WHERE object=?")                            \
+    X(ST_OWNERS_GET, CONN_WRITER | CONN_READER, "SELECT crc,body FROM owners WHERE object=?")      \
     X(ST_FREE_PAGES, CONN_WRITER, "PRAGMA freelist_count")
 
 enum conn_statement {
@@ -173,9 +180,13 @@ struct engine_sqlite {
     rv_t damaged;        /* an event that could not be folded; 0: none */
     size_t fold_rows;    /* dirty ones that begin a pass */
     _Atomic rv_t folded; /* no row lags behind an event at or below; the writer stores it */
+    int64_t kept_ms;     /* the store's own clock as last kept */
     struct {
         row_t *rows;
         size_t n, cap;
+        struct aside *asides; /* those that set deadlines; their keys lie in keys */
+        size_t n_asides;
+        struct buf keys;
     } attempt;        /* the last commit, in case its outcome is unknown */
     unsigned commits; /* since the free pages were counted */
 
@@ -211,6 +222,25 @@ enum errc engine_sqlite_end_txn(struct engine_sqlite *s, int rc, const char *doi
                                 struct err *err) NODISCARD;
 /* The object's row in the table; 0 if there is none. */
 int engine_sqlite_find_row(struct conn *c, const struct key *k, row_t *ret, rv_t *ret_rv);
+
+/* engine_sqlite_aside.c */
+/* Within the transaction of a commit, once the changes have their rows: gives the asides theirs. */
+int aside_write(struct engine_sqlite *s, const struct commit *c);
+/* Copies what recover needs of them into s->attempt. */
+void aside_note(struct engine_sqlite *s, const struct commit *c);
+enum errc engine_sqlite_owners(struct engine *e, row_t row, struct buf *out, struct err *err);
+enum errc aside_read_owners(struct conn *c, row_t row, struct buf *out, struct err *err) NODISCARD;
+/* All deadlines of a view, by row. */
+struct deadlines {
+    struct deadline {
+        row_t row;
+        int64_t at;
+    } * v;
+    size_t n, cap;
+};
+enum errc deadlines_read(struct conn *c, struct deadlines *ret, struct err *err) NODISCARD;
+int64_t deadlines_find(const struct deadlines *d, row_t row); /* 0: none */
+void deadlines_fini(struct deadlines *d);
 
 /* engine_sqlite_fold.c */
 enum errc engine_sqlite_fold(struct engine *e, rv_t upto, size_t max_rows, bool *ret_done,
@@ -249,6 +279,8 @@ enum errc engine_sqlite_scan_keys(struct conn *c, const struct epochs *epochs, r
                                   void *arg, struct err *err) NODISCARD;
 enum errc engine_sqlite_read_object(struct engine_reader *r, row_t row, rv_t rv,
                                     struct object **ret, struct err *err);
+enum errc engine_sqlite_read_owners(struct engine_reader *r, row_t row, struct buf *out,
+                                    struct err *err);
 enum errc engine_sqlite_read_event(struct engine_reader *r, rv_t rv, struct event *ret,
                                    struct err *err);
 enum errc engine_sqlite_history(struct engine_reader *r, rv_t after, rv_t upto,

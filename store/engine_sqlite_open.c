@@ -96,7 +96,7 @@ static enum errc attach_tables(struct engine_sqlite *s, rv_t told, rv_t *ret_hea
     code = same_file(s, &facts.identity, err);
     if (code == OK && s->epochs.n == 0) {
         s->base.identity = facts.identity;
-        s->base.run_seconds = facts.run_seconds;
+        s->base.run_ms = s->kept_ms = facts.run_ms;
         s->unclean = !facts.clean;
         first = true;
         s->epochs = facts.epochs; /* Never changes while we run, so readers need no lock. */
@@ -193,6 +193,8 @@ static void engine_freep(struct engine_sqlite **sp)
     engine_lock_release(s->lock_fd);
     fold_fini(s);
     freep(&s->attempt.rows);
+    freep(&s->attempt.asides);
+    buf_fini(&s->attempt.keys);
     epochs_fini(&s->epochs);
     buf_fini(&s->recalled);
     freep(&s->path);
@@ -214,6 +216,7 @@ enum errc engine_sqlite_open(const struct engine_sqlite_options *opt, struct eng
     s->fold_rows = opt->fold_rows != 0 ? opt->fold_rows : FOLD_ROWS;
     s->vfs = opt->vfs != NULL ? mem_strdup(opt->vfs) : NULL;
     buf_init(&s->recalled, TEXTS_MAX);
+    buf_init(&s->attempt.keys, TEXTS_MAX);
     enum errc code = engine_path(opt->path, &s->path, err);
     if (code == OK) {
         s->wal_path = mem_printf("%s-wal", s->path);

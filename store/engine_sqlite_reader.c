@@ -102,6 +102,13 @@ enum errc engine_sqlite_read_object(struct engine_reader *r, row_t row, rv_t rv,
     return row_load(&r->c, row, rv, folded, ret, err);
 }
 
+enum errc engine_sqlite_read_owners(struct engine_reader *r, row_t row, struct buf *out,
+                                    struct err *err)
+{
+    assert(r->in_view);
+    return aside_read_owners(&r->c, row, out, err);
+}
+
 /* The statement stays at its row until the next read, since the event borrows from it. */
 enum errc engine_sqlite_read_event(struct engine_reader *r, rv_t rv, struct event *ret,
                                    struct err *err)
@@ -228,7 +235,7 @@ enum errc engine_sqlite_history_keys(struct engine_reader *r, rv_t after, rv_t u
 }
 
 /* An object whose row lags behind, from its last event. */
-static enum errc tell_dirty(struct engine_reader *r, const struct dirty_row *d,
+static enum errc tell_dirty(struct engine_reader *r, const struct dirty_row *d, int64_t deadline_ms,
                             bool (*fn)(void *arg, const struct engine_object *o), void *arg,
                             bool *ret_go_on, struct err *err)
 {
@@ -247,7 +254,8 @@ static enum errc tell_dirty(struct engine_reader *r, const struct dirty_row *d,
                                         .rv = ev.rv,
                                         .generation = ev.generation,
                                         .key = ev.key,
-                                        .labels = ev.labels};
+                                        .labels = ev.labels,
+                                        .deadline_ms = deadline_ms};
         *ret_go_on = fn(arg, &o);
     }
     return code;
@@ -260,13 +268,19 @@ enum errc engine_sqlite_objects(struct engine_reader *r,
     assert(r->in_view);
     const struct dirty *dirty = &r->s->dirty; /* before the first commit: nobody changes it */
     CLEANUP(stmt_resetp) sqlite3_stmt *st = r->c.st[ST_OBJECTS];
+    CLEANUP(deadlines_fini) struct deadlines deadlines = {.n = 0};
+    enum errc code = deadlines_read(&r->c, &deadlines, err);
+    if (code != OK) {
+        return code;
+    }
     int rc;
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct engine_object o;
-        enum errc code = row_object_identity(st, &o, err);
+        code = row_object_identity(st, &o, err);
         if (code != OK) {
             return code;
         }
+        o.deadline_ms = deadlines_find(&deadlines, o.row);
         if (dirty_find(dirty, o.row) == NULL && !fn(arg, &o)) {
             return OK;
         }
@@ -275,10 +289,10 @@ enum errc engine_sqlite_objects(struct engine_reader *r,
         return conn_fail(r->c.db, rc, "read the objects", err);
     }
     bool go_on = true;
-    enum errc code = OK;
     for (size_t i = 0; i < dirty->cap && go_on && code == OK; i++) {
         if (dirty->v[i].row != 0 && !dirty->v[i].gone) {
-            code = tell_dirty(r, &dirty->v[i], fn, arg, &go_on, err);
+            code = tell_dirty(r, &dirty->v[i], deadlines_find(&deadlines, dirty->v[i].row), fn, arg,
+                              &go_on, err);
         }
     }
     return code;

@@ -31,6 +31,7 @@ static bool untold_add(void *arg, const struct event *ev)
         u->texts = mem_realloc(u->texts, u->cap * sizeof(*u->texts));
     }
     u->changes[u->n].row = 0;
+    u->changes[u->n].txn_more = (size_t)(ev->txn_end - ev->rv);
     buf_init(&u->texts[u->n], TEXTS_MAX);
     row_event_copy(ev, &u->texts[u->n], &u->changes[u->n].event);
     u->n++;
@@ -58,7 +59,11 @@ static enum errc tell(struct engine_sqlite *s, rv_t head, struct err *err)
     s->suspect = false;
     fold_told(s, u.changes, u.n);
     if (u.n != 0 && s->base.sink.committed != NULL) {
-        s->base.sink.committed(s->base.sink.arg, u.changes, u.n);
+        const struct commit c = {.changes = u.changes,
+                                 .n = u.n,
+                                 .asides = s->attempt.asides,
+                                 .n_asides = s->attempt.n_asides};
+        s->base.sink.committed(s->base.sink.arg, &c);
     }
     return OK;
 }

@@ -15,6 +15,7 @@
 
 enum event_column {
     EV_RV,
+    EV_TXN_END,
     EV_TIME,
     EV_CAUSE,
     EV_RESOURCE,
@@ -59,6 +60,7 @@ static uint64_t event_sum(const struct event *ev, size_t delta_n, size_t body_n)
 {
     const uint64_t v[] = {
         htole64(ev->rv),
+        htole64(ev->txn_end),
         htole64((uint64_t)ev->time),
         htole64((uint64_t)ev->cause),
         htole64(ev->generation),
@@ -139,6 +141,8 @@ int row_bind_event(sqlite3_stmt *st, const struct event *ev)
 {
     int64_t crc = whole_crc(event_sum(ev, ev->delta.n, ev->body.n), ev->delta, ev->body);
     int rc = bind_u64(st, EV_RV + 1, ev->rv);
+    rc |= ev->txn_end == ev->rv ? sqlite3_bind_null(st, EV_TXN_END + 1)
+                                : bind_u64(st, EV_TXN_END + 1, ev->txn_end);
     rc |= sqlite3_bind_int64(st, EV_TIME + 1, ev->time);
     rc |= sqlite3_bind_int(st, EV_CAUSE + 1, (int)ev->cause);
     rc |= bind_text(st, EV_RESOURCE + 1, ev->key.resource);
@@ -216,6 +220,8 @@ static enum errc damaged_object(const struct engine_object *o, struct err *err)
 static void event_columns(sqlite3_stmt *st, struct event *ret)
 {
     ret->rv = column_u64(st, EV_RV);
+    ret->txn_end =
+        sqlite3_column_type(st, EV_TXN_END) == SQLITE_NULL ? ret->rv : column_u64(st, EV_TXN_END);
     ret->time = sqlite3_column_int64(st, EV_TIME);
     ret->cause = (enum cause)sqlite3_column_int(st, EV_CAUSE);
     ret->key.resource = column(st, EV_RESOURCE);
@@ -277,6 +283,7 @@ static void object_columns(sqlite3_stmt *st, struct engine_object *ret)
     ret->key.ns = column(st, OB_NS);
     ret->key.name = column(st, OB_NAME);
     ret->labels = column(st, OB_LABELS);
+    ret->deadline_ms = 0;
 }
 
 enum errc row_object(sqlite3_stmt *st, struct object **ret, struct err *err)

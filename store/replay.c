@@ -125,6 +125,7 @@ static bool take_object(void *arg, const struct object *o)
     struct chunk *c = arg;
     struct event ev = {
         .rv = o->rv,
+        .txn_end = o->rv,
         .generation = o->generation,
         .splice = o->splice,
         .key = o->key,

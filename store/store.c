@@ -13,9 +13,9 @@
 
 #define AWAIT_MS 2000
 
-static void committed(void *arg, const struct change *changes, size_t n)
+static void committed(void *arg, const struct commit *c)
 {
-    store_publish(arg, changes, n);
+    store_publish(arg, c);
 }
 
 static void fill_defaults(struct store_options *o)
@@ -135,9 +135,19 @@ enum errc store_compact(struct store *s, struct compaction *c, struct err *err)
 /* ---- Publishing ---------------------------------------------------------------------------------
  */
 
-void store_publish(struct store *s, const struct change *changes, size_t n)
+int64_t store_run_ms(const struct store *s)
 {
+    return s->engine->run_ms + clock_mono(s->clock) - s->opened;
+}
+
+void store_publish(struct store *s, const struct commit *c)
+{
+    const struct change *changes = c->changes;
+    size_t n = c->n;
     size_t bytes = 0;
+    if (n == 0) {
+        return;
+    }
     const struct event **events = mem_alloc(n * sizeof(struct event *));
     index_lock(s->index);
     for (size_t i = 0; i < n; i++) {

@@ -69,8 +69,10 @@ struct store {
 
 /* ---- store.c ---- */
 
-/* Publishes committed changes: index, log, head, kicks, in this order. On the writer. */
-void store_publish(struct store *s, const struct change *changes, size_t n);
+/* Publishes what was committed: index, log, head, kicks, in this order. On the writer. */
+void store_publish(struct store *s, const struct commit *c);
+/* Running time of the store: its own clock, which no step of the machine's moves. */
+int64_t store_run_ms(const struct store *s);
 /* Why writes are refused; "" when they are not. */
 void store_set_read_only(struct store *s, const char *reason);
 /* Waits until `rv`, which is committed, is published. Errors: ERR_UNAVAILABLE after two seconds. */

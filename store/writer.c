@@ -82,7 +82,8 @@ static void commit(struct writer *w, struct batch *b)
     }
     struct err err = {0};
     mono_ms_t before = clock_mono(s->clock);
-    enum errc rc = s->engine->ops->commit(s->engine, b->changes, b->n_changes, &err);
+    const struct commit c = {.changes = b->changes, .n = b->n_changes, .run_ms = store_run_ms(s)};
+    enum errc rc = s->engine->ops->commit(s->engine, &c, &err);
     metric_observe_us(M_COMMIT_SECONDS, (clock_mono(s->clock) - before) * 1000);
     if (rc == OK) {
         metric_add(M_COMMITS, 1);

@@ -18,6 +18,7 @@ enum cause { CAUSE_CREATED = 1, CAUSE_UPDATED = 2, CAUSE_DELETED = 3, CAUSE_EXPI
 
 struct event {
     rv_t rv;
+    rv_t txn_end; /* the last version of its transaction; rv when it stands alone or ends it */
     rv_t prev_rv; /* of the version before; 0: there was none (CREATED) */
     uint64_t generation;
     uint64_t prev_generation;

@@ -80,9 +80,11 @@ static size_t item_of(const struct key *k)
     return item;
 }
 
-static void committed(void *arg, const struct change *changes, size_t n)
+static void committed(void *arg, const struct commit *c)
 {
     struct rig *f = arg;
+    const struct change *changes = c->changes;
+    size_t n = c->n;
     f->tells++;
     for (size_t i = 0; i < n; i++) {
         const struct event *ev = &changes[i].event;
@@ -173,6 +175,7 @@ void rig_close(struct rig *f)
 void rig_begin(struct rig *f)
 {
     f->n = 0;
+    f->n_asides = 0;
     f->batch++;
 }
 
@@ -265,7 +268,12 @@ enum errc rig_commit(struct rig *f, struct err *err)
         uint64_t at = (uint64_t)f->n << 32 | i;
         memcpy(f->texts[i].p + sizeof(uint64_t), &at, sizeof(at));
     }
-    return f->e->ops->commit(f->e, f->changes, f->n, err);
+    const struct commit c = {.changes = f->changes,
+                             .n = f->n,
+                             .asides = f->asides,
+                             .n_asides = f->n_asides,
+                             .run_ms = f->run_ms};
+    return f->e->ops->commit(f->e, &c, err);
 }
 
 enum errc rig_write(struct rig *f, size_t item, enum cause cause, const char *labels,

@@ -44,6 +44,9 @@ struct rig {
 
     struct change changes[RIG_BATCH]; /* the last batch */
     size_t n;
+    struct aside asides[RIG_BATCH];
+    size_t n_asides;
+    int64_t run_ms; /* told with each commit */
     struct buf texts[RIG_BATCH];
     void (*on_told)(struct rig *f, const struct change *changes, size_t n);
     void *arg; /* the test's */

@@ -278,6 +278,7 @@ static void damage_to_any_column_of_an_event_is_data_loss(void **state)
         bool big;
     } cases[] = {
         {"time=time+1",                                                    false},
+        {"txn_end=rv+1",                                                   false},
         {"cause=4",                                                        false},
         {"resource='others'",                                              false},
         {"ns='x'",                                                         false},
