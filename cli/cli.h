@@ -33,6 +33,7 @@ struct options {
 
     const char *ns;
     bool all_namespaces;
+    bool all_objects;
     const char *selector;
     const char *output;
     struct option_list files;

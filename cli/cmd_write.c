@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* put, patch, delete. */
+/* put, patch. */
 #include <inttypes.h>
 
 #include "cli/args.h"
@@ -11,7 +11,7 @@
 
 #define TEXT_MAX ((size_t)128 << 20)
 
-static void say_result(const struct cli *cli, const struct watch_written *w)
+void command_say_written(const struct cli *cli, const struct watch_written *w)
 {
     static const char *const words[] = {
         [WATCH_RESULT_NONE] = "accepted",   [WATCH_RESULT_CREATED] = "created",
@@ -28,7 +28,7 @@ static void say_result(const struct cli *cli, const struct watch_written *w)
     }
 }
 
-static int write_and_show(const struct cli *cli, struct watch_write *w, const char *output)
+int command_write(const struct cli *cli, struct watch_write *w, const char *output)
 {
     w->dry_run = cli->options.dry_run;
     w->want_object = strcmp(output, "json") == 0;
@@ -51,7 +51,7 @@ static int write_and_show(const struct cli *cli, struct watch_write *w, const ch
     } else if (strcmp(output, "name") == 0) {
         show_name(&written.object);
     } else {
-        say_result(cli, &written);
+        command_say_written(cli, &written);
     }
     return 0;
 }
@@ -126,7 +126,7 @@ static int put_one(const struct cli *cli, const struct target *target, const jso
     json_text_write(document, &text);
     w->json = text.p;
     w->json_len = text.n;
-    return write_and_show(cli, w, output);
+    return command_write(cli, w, output);
 }
 
 /* Does it make sense to go on with the next document? */
@@ -207,29 +207,5 @@ int patch_run(struct cli *cli, const struct words *given)
     w.json = text.p;
     w.json_len = text.n;
     code = cli_open(cli);
-    return code != 0 ? code : write_and_show(cli, &w, output);
-}
-
-int delete_run(struct cli *cli, const struct words *words)
-{
-    struct watch_write w = {.verb = WATCH_DELETE};
-    const char *output;
-    struct target target;
-    struct err err;
-    int code = cli_if_rv(cli, &w.if_rv);
-    code = code != 0 ? code : command_output(cli, &output);
-    if (code != 0) {
-        return code;
-    }
-    if (target_read(words->v, words->n, TARGET_ONE_WORD_IS_NAME, &target, &err) != OK) {
-        return cli_usage(cli, "%s", err.msg);
-    }
-    if (*target.name == '\0') {
-        return cli_usage(cli, "name the object to delete");
-    }
-    w.resource = target.resource;
-    w.name = target.name;
-    w.ns = cli->options.ns;
-    code = cli_open(cli);
-    return code != 0 ? code : write_and_show(cli, &w, output);
+    return code != 0 ? code : command_write(cli, &w, output);
 }

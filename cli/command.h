@@ -48,6 +48,11 @@ int command_word(int argc, char *const *argv);
  * Returns 0 or the exit code of an unknown one. */
 int command_output(const struct cli *cli, const char **ret);
 
+/* Sends one write and shows what became of it as -o says. Returns an exit code (cmd_write.c). */
+int command_write(const struct cli *cli, struct watch_write *w, const char *output);
+/* "jobs/build updated (version 97)" */
+void command_say_written(const struct cli *cli, const struct watch_written *w);
+
 /* Parses argv and runs. The whole program. */
 int command_main(int argc, char **argv);
 

@@ -76,7 +76,14 @@ static const struct option patch_options[] = {
     {OUTPUT, .value = "name|json"},
 };
 static const struct option delete_options[] = {
-    {NAMESPACE}, {IF_RV}, {IGNORE_NOT_FOUND}, {DRY_RUN}, {OUTPUT, .value = "name|json"},
+    {SELECTOR},
+    {FLAG("all", 0, all_objects), .help = "All objects of RESOURCE."},
+    {NAMESPACE},
+    {ALL_NAMESPACES},
+    {IF_RV},
+    {IGNORE_NOT_FOUND},
+    {DRY_RUN},
+    {OUTPUT, .value = "name|json"},
 };
 static const struct option get_options[] = {
     {SELECTOR},
@@ -164,10 +171,19 @@ const struct command commands[] = {
     {
         .name = "delete",
         .aliases = "rm",
-        .summary = "Delete one object",
-        .usage = "delete [RESOURCE/]NAME",
+        .summary = "Delete one object, or those of a selection",
+        .usage = "delete [RESOURCE/]NAME\n"
+                 "delete RESOURCE -l SELECTOR\n"
+                 "delete RESOURCE --all",
+        .details =
+            "A single word is a NAME; only with -l or --all is it a RESOURCE, of which the objects in\n"
+            "-n, or with -A in all namespaces, are deleted one by one. Each is told when it is done;\n"
+            "to go on after an interruption, run it again. An object with finalizers is only marked\n"
+            "(\"updated\"), and goes when the last of them is taken away.",
         .examples = "watchctl delete greeting\n"
-                    "watchctl delete jobs/build -n ci --if-rv 97",
+                    "watchctl delete jobs/build -n ci --if-rv 97\n"
+                    "watchctl delete jobs -n ci -l state=done\n"
+                    "watchctl delete jobs --all -A --dry-run",
         OPTIONS(delete_options),
         .max_words = 2,
         .outputs = "text,name,json",

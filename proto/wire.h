@@ -25,6 +25,7 @@
 #define WIRE_PUT                "/watch.v1.ObjectService/Put"
 #define WIRE_PATCH              "/watch.v1.ObjectService/Patch"
 #define WIRE_DELETE             "/watch.v1.ObjectService/Delete"
+#define WIRE_DELETE_COLLECTION  "/watch.v1.ObjectService/DeleteCollection"
 #define WIRE_SUBSCRIBE          "/watch.v1.WatchService/Subscribe"
 #define WIRE_UNSUBSCRIBE        "/watch.v1.WatchService/Unsubscribe"
 #define WIRE_REQUEST_BOOKMARK   "/watch.v1.WatchService/RequestBookmark"
@@ -124,6 +125,34 @@ void wire_write_get_response(const struct object *o, struct buf *out);
 /* A list, piece by piece, in any order: objects as they are found, then the rest. */
 void wire_append_list_object(const struct object *o, struct buf *out);
 void wire_append_list_end(rv_t rv, struct str continue_token, struct buf *out);
+
+/* ---- Writes of many objects (wire_many.c) ---------------------------------------------------- */
+
+enum wire_propagation { WIRE_PROPAGATE_BACKGROUND = 0, WIRE_PROPAGATE_ORPHAN = 1 };
+
+struct wire_delete_collection_request {
+    struct selection selection;
+    bool dry_run;
+    int propagation; /* enum wire_propagation */
+    uint32_t limit;
+    struct str continue_token;
+};
+/* Decoding side; the server appends outcomes one by one. */
+struct wire_delete_collection_response {
+    struct wire_write_response *outcomes;
+    size_t n_outcomes;
+    struct str continue_token;
+};
+enum errc wire_read_delete_collection_request(struct arena *a, struct str in,
+                                              struct wire_delete_collection_request *ret,
+                                              struct err *err) NODISCARD;
+void wire_write_delete_collection_request(const struct wire_delete_collection_request *m,
+                                          struct buf *out);
+enum errc wire_read_delete_collection_response(struct arena *a, struct str in,
+                                               struct wire_delete_collection_response *ret,
+                                               struct err *err) NODISCARD;
+void wire_append_outcome(const struct wire_write_response *m, struct buf *out);
+void wire_append_collection_end(struct str continue_token, struct buf *out);
 
 /* ---- Watches ------------------------------------------------------------------------------- */
 

@@ -37,6 +37,10 @@ void wire_selection_of(const Watch__V1__Selection *m, struct selection *ret);
 enum errc wire_selections_of(struct arena *a, Watch__V1__Selection *const *v, size_t n,
                              struct selection **ret, struct err *err) NODISCARD;
 
+/* `repeated WriteOutcome`. *ret lives in the arena. Errors: ERR_TOO_LARGE. */
+enum errc wire_outcomes_of(struct arena *a, Watch__V1__WriteOutcome *const *v, size_t n,
+                           struct wire_write_response **ret, struct err *err) NODISCARD;
+
 void wire_add_selection(struct buf *out, unsigned number, const struct selection *s);
 
 /* ---- Documents and objects, sized and written without a copy between --------------------------

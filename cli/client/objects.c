@@ -7,7 +7,7 @@
 #include "cli/client/unary.h"
 #include "store/base/random.h"
 
-static void show_object(struct arena *a, const struct wire_object *o, struct watch_object *ret)
+void reply_object(struct arena *a, const struct wire_object *o, struct watch_object *ret)
 {
     ret->resource = reply_text(a, o->key.resource);
     ret->ns = reply_text(a, o->key.ns);
@@ -15,6 +15,14 @@ static void show_object(struct arena *a, const struct wire_object *o, struct wat
     ret->rv = o->rv;
     ret->json = reply_text(a, o->json);
     ret->json_len = o->json.n;
+}
+
+void reply_written(struct arena *a, const struct wire_write_response *w, struct watch_written *ret)
+{
+    reply_object(a, &w->object, &ret->object);
+    ret->result = (enum watch_result)w->result;
+    ret->uid = reply_text(a, w->uid);
+    ret->generation = w->generation;
 }
 
 enum watch_code watch_get(struct watch_client *c, const char *resource, const char *ns,
@@ -34,22 +42,24 @@ enum watch_code watch_get(struct watch_client *c, const char *resource, const ch
     if (reply.err.code != OK) {
         return error_show(&reply.err, reply.from_server, error);
     }
-    show_object(&c->reply, &response.object, ret);
+    reply_object(&c->reply, &response.object, ret);
     return WATCH_OK;
+}
+
+struct selection client_selection(const struct watch_selection *v)
+{
+    return (struct selection){.resource = str_of(v->resource),
+                              .ns = str_of(v->ns),
+                              .all_namespaces = v->all_namespaces != 0,
+                              .name = str_of(v->name),
+                              .label_selector = str_of(v->label_selector)};
 }
 
 enum watch_code watch_list(struct watch_client *c, const struct watch_selection *v, uint32_t limit,
                            const char *next, struct watch_page *ret, struct watch_error *error)
 {
     struct wire_list_request request = {
-        .selection = {.resource = str_of(v->resource),
-                      .ns = str_of(v->ns),
-                      .all_namespaces = v->all_namespaces != 0,
-                      .name = str_of(v->name),
-                      .label_selector = str_of(v->label_selector)},
-        .limit = limit,
-        .continue_token = str_of(next)
-    };
+        .selection = client_selection(v), .limit = limit, .continue_token = str_of(next)};
     struct buf out;
     buf_init(&out, CLIENT_REPLY_MAX);
     wire_write_list_request(&request, &out);
@@ -64,7 +74,7 @@ enum watch_code watch_list(struct watch_client *c, const struct watch_selection 
     struct watch_object *objects =
         arena_alloc(&c->reply, response.n_objects * sizeof(struct watch_object) + 1);
     for (size_t i = 0; i < response.n_objects; i++) {
-        show_object(&c->reply, &response.objects[i], &objects[i]);
+        reply_object(&c->reply, &response.objects[i], &objects[i]);
     }
     *ret = (struct watch_page){.rv = response.rv,
                                .objects = objects,
@@ -124,14 +134,10 @@ static enum errc show_written(struct arena *a, struct str text, struct watch_wri
 {
     struct wire_write_response response;
     enum errc rc = wire_read_write_response(a, text, &response, err);
-    if (rc != OK) {
-        return rc;
+    if (rc == OK) {
+        reply_written(a, &response, ret);
     }
-    show_object(a, &response.object, &ret->object);
-    ret->result = (enum watch_result)response.result;
-    ret->uid = reply_text(a, response.uid);
-    ret->generation = response.generation;
-    return OK;
+    return rc;
 }
 
 enum watch_code watch_write(struct watch_client *c, const struct watch_write *w,

@@ -17,5 +17,10 @@ struct reply reply_to(struct watch_client *c, const char *method, bool write, st
 void reply_read(struct reply *r, enum errc rc);
 /* A copy with a NUL behind it. */
 const char *reply_text(struct arena *a, struct str s);
+/* What the caller is shown of an object and of a write; texts live in the arena (objects.c). */
+void reply_object(struct arena *a, const struct wire_object *o, struct watch_object *ret);
+void reply_written(struct arena *a, const struct wire_write_response *w, struct watch_written *ret);
+/* The caller's selection on the wire; borrows. */
+struct selection client_selection(const struct watch_selection *v);
 
 #endif

@@ -207,6 +207,20 @@ struct watch_written {
     uint64_t generation;
 };
 
+/* What became of the objects of a collection. */
+struct watch_deleted_page {
+    const struct watch_written *deleted; /* without documents; marked ones are UPDATED */
+    size_t n;
+    const char *next; /* pass it for the next page; "" when all are done */
+};
+/* Deletes the objects of a selection, a page at a time; see watch_list for limit and next. Not all
+ * at once: other writes may come between. A page that is repeated deletes nothing twice, but tells
+ * only of what it deleted itself. Errors: as watch_write. */
+WATCH_API WATCH_RESULT enum watch_code
+watch_delete_collection(struct watch_client *client, const struct watch_selection *selection,
+                        int dry_run, uint32_t limit, const char *next,
+                        struct watch_deleted_page *ret, struct watch_error *error);
+
 /* Writes and waits. Every write carries an id of its own and is repeated with it after a lost
  * answer, so that it is done once. Errors: WATCH_CONFLICT, WATCH_EXISTS, WATCH_NOT_FOUND,
  * WATCH_INVALID, WATCH_TOO_LARGE, WATCH_STORAGE_FULL; WATCH_OUTCOME_UNKNOWN when it was sent and no

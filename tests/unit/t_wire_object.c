@@ -6,7 +6,8 @@ extern const ProtobufCMessageDescriptor watch__v1__get_request__descriptor,
     watch__v1__list_response__descriptor, watch__v1__put_request__descriptor,
     watch__v1__patch_request__descriptor, watch__v1__delete_request__descriptor,
     watch__v1__put_response__descriptor, watch__v1__patch_response__descriptor,
-    watch__v1__delete_response__descriptor;
+    watch__v1__delete_response__descriptor, watch__v1__delete_collection_request__descriptor,
+    watch__v1__delete_collection_response__descriptor;
 
 struct fixture {
     struct rnd rnd;
@@ -329,6 +330,58 @@ static void what_does_not_fit_the_buffer_leaves_it_marked_full(void **state)
     buf_fini(&small);
 }
 
+static void collections_to_delete_come_back(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < ROUNDS; i++, again(f)) {
+        struct wire_delete_collection_request m = {rnd_selection(&f->rnd), rnd_bool(&f->rnd),
+                                                   (int)rnd_below(&f->rnd, 2), rnd_u32(&f->rnd),
+                                                   rnd_text(&f->rnd, 400)};
+        struct wire_delete_collection_request back;
+        wire_write_delete_collection_request(&m, &f->out);
+        assert_as_packed(&watch__v1__delete_collection_request__descriptor, buf_str(&f->out));
+        assert_int_equal(
+            wire_read_delete_collection_request(&f->arena, buf_str(&f->out), &back, &f->err), OK);
+        assert_selection(&back.selection, &m.selection);
+        assert_int_equal(back.dry_run, m.dry_run);
+        assert_int_equal(back.propagation, m.propagation);
+        assert_int_equal(back.limit, m.limit);
+        assert_str(back.continue_token, m.continue_token);
+    }
+}
+
+static void deleted_collections_come_back(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < ROUNDS; i++, again(f)) {
+        struct wire_write_response m[4] = {0};
+        size_t n = rnd_below(&f->rnd, 5);
+        struct str token = rnd_text(&f->rnd, 100);
+        for (size_t k = 0; k < n; k++) {
+            m[k].object.key = rnd_key(&f->rnd);
+            m[k].object.rv = rnd_u64(&f->rnd);
+            m[k].result = WIRE_RESULT_DELETED;
+            m[k].uid = rnd_text(&f->rnd, 36);
+            m[k].generation = rnd_u64(&f->rnd);
+            wire_append_outcome(&m[k], &f->out);
+        }
+        wire_append_collection_end(token, &f->out);
+        assert_as_packed(&watch__v1__delete_collection_response__descriptor, buf_str(&f->out));
+        struct wire_delete_collection_response back;
+        assert_int_equal(
+            wire_read_delete_collection_response(&f->arena, buf_str(&f->out), &back, &f->err), OK);
+        assert_int_equal(back.n_outcomes, n);
+        assert_str(back.continue_token, token);
+        for (size_t k = 0; k < n; k++) {
+            assert_key(&back.outcomes[k].object.key, &m[k].object.key);
+            assert_int_equal(back.outcomes[k].object.rv, m[k].object.rv);
+            assert_int_equal(back.outcomes[k].result, WIRE_RESULT_DELETED);
+            assert_str(back.outcomes[k].uid, m[k].uid);
+            assert_int_equal(back.outcomes[k].generation, m[k].generation);
+        }
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -347,6 +400,8 @@ int main(void)
         TEST(a_request_id_of_another_length_is_refused_by_name),
         TEST(a_uid_that_is_too_long_is_refused_by_name),
         TEST(what_does_not_fit_the_buffer_leaves_it_marked_full),
+        TEST(collections_to_delete_come_back),
+        TEST(deleted_collections_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
