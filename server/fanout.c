@@ -4,14 +4,14 @@
  *
  * (1) Nothing is sent while completions wait, so that the streams which are done first do not keep
  *     the others waiting.
- * (2) Linger: a pass which sent few events in many messages is followed by a pause as long as the
- *     pass took, at most LINGER_MAX_MS; what is committed meanwhile goes out in one message per
- *     stream. So under load this thread spends half its time on messages that could be fewer, and
- *     without load nothing waits.
+ * (2) Linger: while more is being committed, a thread of many streams waits for one more commit,
+ *     or, after a pass which sent few events in many messages, as long as that took, at most
+ *     LINGER_MAX_MS; what is committed meanwhile goes out in one message per stream. Once all
+ *     writes are committed nothing waits.
  * (3) While more bytes are pinned than allowed, the stream whose message is the longest on its
  *     way, of all threads', is cut off, if that is for a second: before, there may be other
  *     reasons than its client. A quarter above the limit nothing more is pinned at all.
- * (4) Connections are held back while there is more to send, never while this thread waits. */
+ * (4) All that is ready is known before anything is sent, and is sent by connection. */
 #include "server/fanout.h"
 
 #include <stdlib.h>
@@ -24,6 +24,8 @@
 
 #define BUDGET             64
 #define LINGER_MAX_MS      20
+#define COMMIT_MAX_MS      3 /* longer than most take */
+#define LINGER_STREAMS     16
 #define LINGER_MESSAGES    128
 #define LINGER_EVENTS_EACH 8
 #define STALLED_MIN_MS     1000
@@ -74,14 +76,14 @@ static void turn_wanted(void *arg)
     }
 }
 
-struct fanout *fanout_new(struct server *srv)
+struct fanout *fanout_new(struct server *srv, bool down)
 {
     struct fanout *f = mem_zalloc(sizeof(*f));
     f->srv = srv;
     loop_init(&f->loop, false);
     registry_init(&f->registry, (size_t)srv->config->max_watches / srv->n_fanouts);
     timers_init(&f->timers);
-    TAILQ_INIT(&f->ready);
+    conns_init(&f->conns, down);
     TAILQ_INIT(&f->sending);
     atomic_init(&f->stalled_since, INT64_MAX);
     f->message = grpc_raw_byte_buffer_create(NULL, 0);
@@ -99,7 +101,7 @@ void fanout_free(struct fanout *f)
     loop_fini(&f->loop);
     registry_fini(&f->registry);
     timers_fini(&f->timers);
-    corks_fini(&f->corks);
+    conns_fini(&f->conns);
     grpc_byte_buffer_destroy(f->message);
     buf_fini(&f->head);
     free(f);
@@ -158,11 +160,30 @@ static enum pressure relieve(struct fanout *f, mono_ms_t now)
     return pinned > limit + limit / 4 ? PRESSURE_FULL : PRESSURE_HIGH;
 }
 
+/* (2) */
+static bool worth_waiting(struct fanout *f, mono_ms_t now)
+{
+    watch_set_rearm(f->set); /* the commits that are waited for should wake this thread */
+    if (atomic_load(&f->streams) < LINGER_STREAMS || !store_is_committing(f->srv->store)) {
+        return false;
+    }
+    rv_t head = store_head(f->srv->store);
+    if (f->turn_by == 0) {
+        mono_ms_t commit = now + COMMIT_MAX_MS;
+        f->turn_by = commit > f->linger_until ? commit : f->linger_until;
+        f->turn_head = head;
+    }
+    return now < f->linger_until || (now < f->turn_by && head == f->turn_head);
+}
+
 static void take_turn(struct fanout *f, mono_ms_t now)
 {
-    if (!atomic_load_explicit(&f->turn_due, memory_order_relaxed) || now < f->turn_not_before) {
+    if (!atomic_load_explicit(&f->turn_due, memory_order_relaxed) ||
+        (!f->turn_now && worth_waiting(f, now))) {
         return;
     }
+    f->turn_now = false;
+    f->turn_by = 0;
     atomic_store(&f->turn_due, false);
     watch_set_turn(f->set);
     f->pass_at = now;
@@ -177,7 +198,7 @@ static void end_pass(struct fanout *f)
         f->pass_events < (uint64_t)f->pass_messages * LINGER_EVENTS_EACH) {
         mono_ms_t now = loop_now();
         mono_ms_t took = now - f->pass_at;
-        f->turn_not_before = now + (took < LINGER_MAX_MS ? took : LINGER_MAX_MS);
+        f->linger_until = now + (took < LINGER_MAX_MS ? took : LINGER_MAX_MS);
     }
     f->pass_messages = 0;
     f->pass_events = 0;
@@ -192,17 +213,29 @@ static void run_timers(struct fanout *f, mono_ms_t now)
     }
 }
 
-/* True: there may be more. */
-static bool collect_ready(struct fanout *f)
+static void collect_ready(struct fanout *f)
 {
-    for (int i = 0; i < BUDGET; i++) {
-        struct stream *s = watch_set_ready(f->set);
-        if (s == NULL) {
-            return false;
-        }
+    struct stream *s;
+    while ((s = watch_set_ready(f->set)) != NULL) {
         stream_wake(s);
     }
-    return true;
+}
+
+/* For some of the streams of a connection; a stream that is ready again at once waits for the
+ * connection's next turn. Returns for how many. */
+static size_t send_for(struct conn *c, size_t most, mono_ms_t now)
+{
+    size_t n = c->n_ready < most ? c->n_ready : most;
+    if (n > 1) {
+        conn_hold(c);
+    }
+    for (size_t i = 0; i < n; i++) {
+        stream_pump(TAILQ_FIRST(&c->ready), now);
+    }
+    if (n > 1) {
+        conn_release(c);
+    }
+    return n;
 }
 
 static mono_ms_t earlier(mono_ms_t a, mono_ms_t b)
@@ -210,12 +243,12 @@ static mono_ms_t earlier(mono_ms_t a, mono_ms_t b)
     return a == LOOP_FOREVER || b < a ? b : a;
 }
 
-static mono_ms_t next_deadline(struct fanout *f, bool more, enum pressure pressure, mono_ms_t now)
+static mono_ms_t next_deadline(struct fanout *f, enum pressure pressure, mono_ms_t now)
 {
     if (pressure == PRESSURE_FULL) {
         return now + HOLD_MS;
     }
-    if (more || !TAILQ_EMPTY(&f->ready)) {
+    if (f->conns.n_ready > 0) {
         return LOOP_NO_WAIT;
     }
     mono_ms_t deadline = pressure == PRESSURE_HIGH ? now + HOLD_MS : LOOP_FOREVER;
@@ -224,7 +257,7 @@ static mono_ms_t next_deadline(struct fanout *f, bool more, enum pressure pressu
         deadline = earlier(deadline, t->at);
     }
     if (atomic_load(&f->turn_due)) {
-        deadline = earlier(deadline, f->turn_not_before);
+        deadline = earlier(deadline, f->turn_by);
     }
     return deadline;
 }
@@ -260,15 +293,17 @@ static mono_ms_t go_on_serving(struct fanout *f, mono_ms_t now)
 {
     take_turn(f, now);
     run_timers(f, now);
-    bool more = collect_ready(f);
+    collect_ready(f); /* (4) */
     enum pressure pressure = relieve(f, now);
-    for (int i = 0; i < BUDGET && pressure != PRESSURE_FULL && !TAILQ_EMPTY(&f->ready); i++) {
-        stream_pump(TAILQ_FIRST(&f->ready), now);
+    struct conn *c;
+    for (size_t left = BUDGET;
+         left > 0 && pressure != PRESSURE_FULL && (c = conns_next(&f->conns)) != NULL;) {
+        left -= send_for(c, left, now);
     }
-    if (!more && TAILQ_EMPTY(&f->ready)) {
+    if (f->conns.n_ready == 0) {
         end_pass(f);
     }
-    return next_deadline(f, more, pressure, now);
+    return next_deadline(f, pressure, now);
 }
 
 static mono_ms_t go_on_draining(struct fanout *f, mono_ms_t now)
@@ -295,9 +330,6 @@ static void *run(void *arg)
         loop_run_tasks(&f->loop);
         mono_ms_t now = loop_now();
         deadline = f->phase == FANOUT_SERVING ? go_on_serving(f, now) : go_on_draining(f, now);
-        if (deadline != LOOP_NO_WAIT) {
-            corks_release(&f->corks); /* (4) */
-        }
     }
     return NULL;
 }

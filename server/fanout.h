@@ -7,13 +7,11 @@
 
 #include <pthread.h>
 
-#include "server/corks.h"
+#include "server/conns.h"
 #include "server/loop.h"
 #include "server/registry.h"
 #include "server/server.h"
 #include "server/stream.h"
-
-TAILQ_HEAD(stream_queue, stream);
 
 /* How far a drain has come. */
 enum fanout_phase {
@@ -30,9 +28,8 @@ struct fanout {
     struct watch_set *set;
     struct registry registry;
     struct timers timers;
-    struct stream_queue ready;     /* oldest first */
+    struct conns conns;            /* with the streams that are ready */
     struct stream_queue sending;   /* longest on its way first */
-    struct corks corks;
     grpc_byte_buffer *message;     /* empty between sends: the batch takes its slices */
     struct buf head;               /* what a message begins with */
     size_t streams;                /* not yet freed */
@@ -42,8 +39,12 @@ struct fanout {
     enum fanout_phase phase;
     mono_ms_t freeze_until;
     bool stopping;
-    mono_ms_t turn_not_before; /* linger; see fanout.c */
-    size_t pass_messages;      /* sent since the last turn */
+    /* When a turn is taken; see fanout.c. */
+    bool turn_now;          /* as soon as it is due */
+    mono_ms_t linger_until; /* for more to be committed */
+    mono_ms_t turn_by;      /* it is due and put off at the most until then; 0: it is not put off */
+    rv_t turn_head;         /* the head when it was put off */
+    size_t pass_messages;   /* sent since the last turn */
     uint64_t pass_events;
     mono_ms_t pass_at; /* the last turn */
     pthread_t thread;
@@ -52,7 +53,8 @@ struct fanout {
 };
 
 /* Threads: main. The store is open. */
-struct fanout *fanout_new(struct server *srv);
+/* `down`: which way it goes over connections; see conns.h. */
+struct fanout *fanout_new(struct server *srv, bool down);
 void fanout_start(struct fanout *f);
 /* After the last stream is gone: ends the thread. */
 void fanout_stop(struct fanout *f);

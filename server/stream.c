@@ -44,7 +44,7 @@ static void move(struct stream *s, enum stream_state to)
     assert((moves[s->state] & TO(to)) != 0);
     bool was_on_its_way = is_on_its_way(s);
     if (s->state == STREAM_READY) {
-        TAILQ_REMOVE(&f->ready, s, queue);
+        conns_remove_ready(&f->conns, s);
     }
     s->state = (uint8_t)to;
     if (was_on_its_way && !is_on_its_way(s)) {
@@ -56,7 +56,7 @@ static void move(struct stream *s, enum stream_state to)
         fanout_note_stalled(f);
     }
     if (to == STREAM_READY) {
-        TAILQ_INSERT_TAIL(&f->ready, s, queue);
+        conns_add_ready(&f->conns, s);
     }
 }
 
@@ -80,7 +80,6 @@ static void send_message(struct stream *s, mono_ms_t now)
     ops[n++].data.send_message.send_message = s->owner->message;
     s->sent_at = now;
     s->pending++;
-    corks_hold(&s->owner->corks, s->fd);
     move(s, STREAM_SENDING); /* (1) */
     loop_batch(s->call, ops, n, &s->on_sent);
 }
@@ -129,15 +128,14 @@ static void unref(struct stream *s)
         return;
     }
     struct fanout *f = s->owner;
-    int fd = s->fd;
     assert(s->state == STREAM_FINAL || s->state == STREAM_GONE);
     assert(s->n_pins == 0 && s->watcher == NULL);
     timers_clear(&f->timers, &s->timer);
+    conns_leave(&f->conns, s->conn);
     grpc_call_unref(s->call);
     free(s->client_id);
     free(s->end);
     free(s);
-    corks_leave(&f->corks, fd);
     atomic_fetch_sub(&f->streams, 1);
     fanout_unexpect(f);
     atomic_fetch_sub(&f->srv->watches, 1);
@@ -341,7 +339,7 @@ static void open_stream(struct task *t)
     struct stream *s = CONTAINER(t, struct stream, task);
     struct fanout *f = s->owner;
     mono_ms_t now = loop_now();
-    corks_join(&f->corks, s->fd);
+    s->conn = conns_join(&f->conns, s->fd, s->peer.family == AF_INET || s->peer.family == AF_INET6);
     atomic_fetch_add(&f->streams, 1);
     struct err err = {0};
     enum errc e = open_watcher(s, &err);
@@ -426,7 +424,6 @@ struct stream *stream_new(struct fanout *owner, grpc_call *call)
     s->task.run = open_stream;
     s->owner = owner;
     s->call = call;
-    s->fd = -1;
     s->ask = mem_zalloc(sizeof(*s->ask));
     random_uuid(s->id);
     atomic_fetch_add(&owner->srv->watches, 1);
@@ -468,6 +465,7 @@ static bool pull(struct stream *s, mono_ms_t now)
         s->pull_due = false;
         return false;
     }
+    s->pull_due = !batch.parked;
     s->pulled_since_due = s->bookmark_due;
     send_batch(s, &batch, now);
     return true;

@@ -53,14 +53,15 @@ struct stream {
     struct watcher *watcher; /* NULL: it delivers no more */
     struct err *end;         /* while CLOSING: why; NULL: OK */
     struct timer timer;
-    TAILQ_ENTRY(stream) queue; /* of those READY, or of those SENDING and CLOSING */
+    struct conn *conn;         /* NULL until it joined its connection */
+    TAILQ_ENTRY(stream) queue; /* of its connection's READY ones, or of those SENDING and CLOSING */
     LIST_ENTRY(stream) by_id;  /* registry */
     LIST_ENTRY(stream) by_client;
     struct blob *pins[WATCH_PIECES_MAX]; /* held by the message on its way */
     char *client_id;                     /* NULL: the same as id */
     char id[UUID_LEN + 1];
     struct peer peer;
-    int fd; /* of the connection, if it is TCP; else -1 */
+    int fd;    /* of the connection */
     int token; /* whose it is; see auth.h */
     mono_ms_t opened_at;
     mono_ms_t sent_at;     /* when the message on its way began */

@@ -21,16 +21,17 @@
 /* ---- Subscribe ---------------------------------------------------------------------------------
  */
 
-/* gRPC core calls a connection that it was handed "fd:N". */
-static void find_peer(grpc_call *call, struct peer *ret, int *ret_tcp)
+/* gRPC core calls a connection that it was handed "fd:N". Without that it counts as 0, which is
+ * never a connection's. */
+static void find_peer(grpc_call *call, struct peer *ret, int *ret_fd)
 {
     char *name = grpc_call_get_peer(call);
-    int fd = -1;
+    int fd = 0;
     *ret = (struct peer){0};
-    if (sscanf(name, "fd:%d", &fd) == 1 && fd >= 0) {
+    if (sscanf(name, "fd:%d", &fd) == 1 && fd > 0) {
         peer_of_socket(fd, ret);
     }
-    *ret_tcp = ret->family == AF_INET || ret->family == AF_INET6 ? fd : -1;
+    *ret_fd = fd > 0 ? fd : 0;
     gpr_free(name);
 }
 
@@ -240,7 +241,7 @@ static void bookmark_on(struct errand *e, struct fanout *f)
     e->done = true;
     if (may_touch(e, s)) {
         e->found++;
-        f->turn_not_before = 0; /* it should know of all that is committed by now */
+        f->turn_now = true; /* it should know of all that is committed by now */
         stream_bookmark(s);
     }
 }

@@ -83,6 +83,11 @@ void store_drain(struct store *s)
     atomic_store(&s->draining, true);
 }
 
+bool store_is_committing(const struct store *s)
+{
+    return atomic_load(&s->unpublished) > 0;
+}
+
 rv_t store_head(const struct store *s)
 {
     return atomic_load(&s->head);

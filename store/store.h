@@ -51,6 +51,9 @@ struct store_facts {
 };
 void store_facts(struct store *s, struct store_facts *ret);
 rv_t store_head(const struct store *s);
+/* Are there writes that were submitted, and neither published nor decided otherwise? So the head is
+ * likely to move soon. Threads: any. */
+bool store_is_committing(const struct store *s);
 rv_t store_floor(const struct store *s);
 /* Writes submitted from now on are refused with ERR_DRAINING. */
 void store_drain(struct store *s);

@@ -52,8 +52,9 @@ struct store {
     struct log *log;
     struct writer *writer;
     struct reader *reader;
-    _Atomic rv_t head;  /* the last published version; only the writer stores it */
-    _Atomic rv_t floor; /* only the writer stores it */
+    _Atomic rv_t head;          /* the last published version; only the writer stores it */
+    _Atomic rv_t floor;         /* only the writer stores it */
+    _Atomic size_t unpublished; /* writes taken that are neither published nor decided */
     _Atomic uint64_t history_events, history_bytes;
     _Atomic int loaded; /* enum load_state: does the index know the kept events? */
     _Atomic bool draining;
@@ -96,6 +97,7 @@ enum errc writer_start(struct store *s, struct writer **ret, struct err *err) NO
 void writer_stop(struct writer *w); /* Finishes what was submitted. NULL is fine. */
 enum errc writer_submit(struct writer *w, struct write *write, struct err *err) NODISCARD;
 enum errc writer_compact(struct writer *w, struct compaction *c, struct err *err) NODISCARD;
+/* Before the head moves: what the writer keeps of the changes. */
 void writer_committed(struct writer *w, const struct change *changes, size_t n);
 void writer_wake(struct writer *w);
 

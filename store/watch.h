@@ -8,7 +8,7 @@
  *   watch_set_ready() ─ the next ready one ──► watcher_pull() ─► a batch to send, or parked again
  *
  * Threads: a set and its watchers belong to one thread; only `kick` is called from others (the
- * writer and the reader), at most once until the next turn. */
+ * writer and the reader), at most once until the next turn or rearm. */
 #ifndef WATCHD_WATCH_H
 #define WATCHD_WATCH_H
 
@@ -24,6 +24,8 @@ void watch_set_free(struct watch_set *set);
 
 /* Takes in all that happened; afterwards the set stands at the head it saw. */
 void watch_set_turn(struct watch_set *set);
+/* Lets commits kick again although no turn was taken since the last one. */
+void watch_set_rearm(struct watch_set *set);
 /* Pops a watcher that has something to do (its owner pointer), or NULL. */
 void *watch_set_ready(struct watch_set *set);
 
@@ -66,10 +68,11 @@ struct watch_batch {
     size_t bytes;
     size_t events;
     rv_t rv;
+    bool parked; /* it was the last one for now: the watcher is parked */
 };
 
-/* The next batch of a watcher which is not parked (it was opened, or watch_set_ready gave it, or
- * its last pull was no BATCH_NONE). Errors: ERR_EXPIRED, ERR_DATA_LOSS, ERR_UNAVAILABLE: the watch
+/* The next batch of a watcher, BATCH_NONE if it is parked; it is not after it was opened or
+ * watch_set_ready gave it. Errors: ERR_EXPIRED, ERR_DATA_LOSS, ERR_UNAVAILABLE: the watch
  * is at its end. */
 enum errc watcher_pull(struct watcher *w, struct watch_batch *ret, struct err *err) NODISCARD;
 void watch_batch_fini(struct watch_batch *b);

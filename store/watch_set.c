@@ -257,6 +257,11 @@ void watch_set_turn(struct watch_set *set)
     }
 }
 
+void watch_set_rearm(struct watch_set *set)
+{
+    atomic_store(&set->kicked, false);
+}
+
 void *watch_set_ready(struct watch_set *set)
 {
     struct watcher *w = TAILQ_FIRST(&set->ready);

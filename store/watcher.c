@@ -350,7 +350,10 @@ static void wait_for_reader(struct watcher *w)
 enum errc watcher_pull(struct watcher *w, struct watch_batch *ret, struct err *err)
 {
     struct watch_batch b = {.kind = BATCH_NONE};
-    assert(w->state == WATCHER_OUT || w->state == WATCHER_READY);
+    if (w->state == WATCHER_IDLE || w->state == WATCHER_WAITING) {
+        *ret = b;
+        return OK;
+    }
     if (w->state == WATCHER_READY) {
         TAILQ_REMOVE(&w->set->ready, w, ready);
         w->state = WATCHER_OUT;
@@ -376,6 +379,10 @@ enum errc watcher_pull(struct watcher *w, struct watch_batch *ret, struct err *e
         watch_set_make_ready(w); /* nothing for it among those; the others' turn */
     } else {
         unpin(w);
+        if (w->cursor == w->set->at) {
+            watch_set_park(w);
+            b.parked = true;
+        }
     }
     *ret = b;
     return OK;

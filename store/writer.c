@@ -35,7 +35,8 @@ struct writer {
     struct compaction_queue compactions;
     bool stopping;
     /* The writer's thread only. */
-    bool failed; /* the engine wants recover (2) */
+    size_t deciding; /* writes of the batch that still count as unpublished */
+    bool failed;     /* the engine wants recover (2) */
     mono_ms_t recover_at;
     mono_ms_t recover_wait;
 };
@@ -99,8 +100,15 @@ static void commit(struct writer *w, struct batch *b)
     recover(w); /* (2) */
 }
 
+static void settle_unpublished(struct writer *w)
+{
+    atomic_fetch_sub(&w->store->unpublished, w->deciding);
+    w->deciding = 0;
+}
+
 static void batch_run(struct writer *w, struct batch *b)
 {
+    w->deciding = b->n_writes;
     if (w->failed) {
         struct err err = {0};
         (void)err_set(&err, ERR_UNAVAILABLE, "the storage is failing; writes wait for it");
@@ -112,6 +120,7 @@ static void batch_run(struct writer *w, struct batch *b)
         }
         commit(w, b);
     }
+    settle_unpublished(w); /* what was not published by now never is */
     judge_settle(b, w->requests);
     metric_add(M_WRITES, (int64_t)b->n_writes);
 }
@@ -238,6 +247,7 @@ enum errc writer_submit(struct writer *w, struct write *x, struct err *err)
         bool idle = STAILQ_EMPTY(&w->queue);
         STAILQ_INSERT_TAIL(&w->queue, x, link);
         w->queued_bytes += x->bytes;
+        atomic_fetch_add(&w->store->unpublished, 1);
         metric_set(M_WRITE_QUEUE_BYTES, (int64_t)w->queued_bytes);
         if (idle) {
             pthread_cond_signal(&w->wake);
@@ -273,6 +283,7 @@ enum errc writer_compact(struct writer *w, struct compaction *c, struct err *err
 void writer_committed(struct writer *w, const struct change *changes, size_t n)
 {
     mono_ms_t now = clock_mono(w->store->clock);
+    settle_unpublished(w);
     for (size_t i = 0; i < n; i++) {
         const struct event *ev = &changes[i].event;
         if (ev->request_id.n == REQUEST_ID_LEN) {
