@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/model/merge.h"
+
+#include <stdio.h>
+
+static const struct shape_rule *rule_below(const struct shape_rule *rule, const struct parts *p,
+                                           struct str name)
+{
+    return shape_below(rule, p->kind == 'f' ? name : STR_EMPTY);
+}
+
+/* ---- The check ----------------------------------------------------------------------------- */
+
+static enum errc refuse_item(const json_t *list, const struct shape_rule *rule, size_t bad,
+                             const struct buf *path, struct err *err)
+{
+    char field[FIELDS_PATH_MAX + 32];
+    snprintf(field, sizeof(field), "%.*s[%zu]", STR_ARG(buf_str(path)), bad);
+    const json_t *item = json_array_get(list, bad);
+    if (rule->kind == SHAPE_SET) {
+        bool scalar = !json_is_object(item) && !json_is_array(item) && !json_is_null(item);
+        return err_field(err, ERR_INVALID, field,
+                         scalar ? "is there twice, but the list is a set"
+                                : "must be a string, a number or a boolean: the list is a set");
+    }
+    for (size_t i = 0; i < rule->n_keys; i++) {
+        const json_t *key = json_object_getn(item, rule->keys[i].p, rule->keys[i].n);
+        if (key == NULL || json_is_object(key) || json_is_array(key) || json_is_null(key)) {
+            return err_field(err, ERR_INVALID, field,
+                             "needs \"%.*s\", by which the items of this list are told apart",
+                             STR_ARG(rule->keys[i]));
+        }
+    }
+    return err_field(err, ERR_INVALID, field, "has the same \"%.*s\" as an item before it",
+                     STR_ARG(rule->keys[0]));
+}
+
+static enum errc check(const json_t *value, const struct shape_rule *rule, int depth,
+                       struct buf *path, struct err *err)
+{
+    CLEANUP(parts_fini) struct parts parts;
+    parts_of(value, rule, depth, &parts);
+    bool declared = rule != NULL && (rule->kind == SHAPE_SET || rule->kind == SHAPE_KEYED);
+    if (declared && json_is_array(value) && parts.kind == 0 && depth < FIELDS_DEPTH_MAX) {
+        return refuse_item(value, rule, parts.bad, path, err);
+    }
+    size_t n = path->n;
+    for (size_t i = 0; i < parts.n; i++) {
+        struct str name = parts.v[i].name;
+        if (parts.kind == 'f') {
+            buf_printf(path, "%s%.*s", n != 0 ? "." : "", STR_ARG(name));
+        } else {
+            buf_printf(path, "[%zu]", i);
+        }
+        enum errc code =
+            check(parts.v[i].value, rule_below(rule, &parts, name), depth + 1, path, err);
+        if (code != OK) {
+            return code;
+        }
+        path->n = n;
+        path->full = false;
+    }
+    return OK;
+}
+
+enum errc merge_check(const json_t *config, const struct shape_rule *rules, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf path;
+    buf_init(&path, FIELDS_PATH_MAX);
+    json_t *members = json_mutable(config);
+    enum errc code = OK;
+    for (void *it = json_object_iter(members); it != NULL && code == OK;
+         it = json_object_iter_next(members, it)) {
+        struct str name = {json_object_iter_key(it), json_object_iter_key_len(it)};
+        buf_clear(&path);
+        path.full = false;
+        buf_adds(&path, name);
+        code = check(json_object_iter_value(it), owned_rule(rules, name), 1, &path, err);
+    }
+    return code;
+}
+
+/* ---- Putting in ---------------------------------------------------------------------------- */
+
+static json_t *merge(const json_t *value, const json_t *config, const struct shape_rule *rule,
+                     int depth);
+
+static json_t *merge_members(const struct parts *was, const struct parts *is,
+                             const struct shape_rule *rule, int depth)
+{
+    json_t *result = json_copy(json_mutable(was->map));
+    for (size_t i = 0; i < is->n; i++) {
+        struct str name = is->v[i].name;
+        json_object_setn_new_nocheck(
+            result, name.p, name.n,
+            merge(parts_find(was, name), is->v[i].value, rule_below(rule, is, name), depth + 1));
+    }
+    return result;
+}
+
+static json_t *merge_items(const struct parts *was, const struct parts *is,
+                           const struct shape_rule *rule, int depth)
+{
+    const struct shape_rule *below = shape_below(rule, STR_EMPTY);
+    json_t *result = json_array();
+    for (size_t i = 0; i < was->n; i++) {
+        const json_t *config = parts_find(is, was->v[i].name);
+        const json_t *old = was->v[i].value;
+        json_array_append_new(result, config != NULL ? merge(old, config, below, depth + 1)
+                                                     : json_incref(json_mutable(old)));
+    }
+    for (size_t i = 0; i < is->n; i++) {
+        if (parts_find(was, is->v[i].name) == NULL) {
+            json_array_append(result, json_mutable(is->v[i].value));
+        }
+    }
+    return result;
+}
+
+static json_t *merge(const json_t *value, const json_t *config, const struct shape_rule *rule,
+                     int depth)
+{
+    CLEANUP(parts_fini) struct parts was;
+    CLEANUP(parts_fini) struct parts is;
+    parts_of(value, rule, depth, &was);
+    parts_of(config, rule, depth, &is);
+    if (was.kind != is.kind || is.kind == 0) {
+        return json_incref(json_mutable(config));
+    }
+    return is.kind == 'f' ? merge_members(&was, &is, rule, depth)
+                          : merge_items(&was, &is, rule, depth);
+}
+
+json_t *merge_config(const json_t *part, const json_t *config, const struct shape_rule *rules)
+{
+    json_t *result = json_copy(json_mutable(part));
+    json_t *members = json_mutable(config);
+    for (void *it = json_object_iter(members); it != NULL;
+         it = json_object_iter_next(members, it)) {
+        struct str name = {json_object_iter_key(it), json_object_iter_key_len(it)};
+        json_object_setn_new_nocheck(result, name.p, name.n,
+                                     merge(json_object_getn(part, name.p, name.n),
+                                           json_object_iter_value(it), owned_rule(rules, name), 1));
+    }
+    return result;
+}
+
+/* ---- Taking out ---------------------------------------------------------------------------- */
+
+static json_t *without(const json_t *value, const struct fields *gone,
+                       const struct shape_rule *above, const struct shape_rule *rule, int depth);
+
+/* Adds what is left of a part to `left`. False if nothing is. */
+static bool keep_part(json_t *left, const struct parts *p, const struct part *part,
+                      const struct fields *gone, const struct shape_rule *rule, int depth)
+{
+    const struct fields *below = fields_find(gone, p->kind, part->name);
+    json_t *v = below == NULL
+                    ? json_incref(json_mutable(part->value))
+                    : without(part->value, below, rule, rule_below(rule, p, part->name), depth + 1);
+    if (v != NULL && p->kind == 'f') {
+        json_object_setn_new_nocheck(left, part->name.p, part->name.n, v);
+    } else if (v != NULL) {
+        json_array_append_new(left, v);
+    }
+    return v != NULL;
+}
+
+/* What is left of `value`, or NULL; `above` is the rule of the list that it is an item of. */
+static json_t *without(const json_t *value, const struct fields *gone,
+                       const struct shape_rule *above, const struct shape_rule *rule, int depth)
+{
+    CLEANUP(parts_fini) struct parts parts;
+    parts_of(value, rule, depth, &parts);
+    if (parts.kind == 0) {
+        return gone->here ? NULL : json_incref(json_mutable(value));
+    }
+    static const struct fields nothing = {0};
+    bool item = gone->step.p[0] == 'k';
+    size_t kept = 0;
+    json_t *left = parts.kind == 'f' ? json_object() : json_array();
+    for (size_t i = 0; i < parts.n; i++) {
+        bool key = item && shape_is_key(above, parts.v[i].name);
+        bool there = keep_part(left, &parts, &parts.v[i], key ? &nothing : gone, rule, depth);
+        kept += there && !key;
+    }
+    if (gone->here && kept == 0) {
+        json_decref(left);
+        return NULL;
+    }
+    return left;
+}
+
+json_t *merge_remove(const json_t *part, const struct fields *gone, const struct shape_rule *rules)
+{
+    json_t *result = json_copy(json_mutable(part));
+    json_t *members = json_mutable(part);
+    for (void *it = json_object_iter(members); it != NULL;
+         it = json_object_iter_next(members, it)) {
+        struct str name = {json_object_iter_key(it), json_object_iter_key_len(it)};
+        const struct fields *below = fields_find(gone, 'f', name);
+        json_t *left = below == NULL ? NULL
+                                     : without(json_object_iter_value(it), below, NULL,
+                                               owned_rule(rules, name), 1);
+        if (left != NULL) {
+            json_object_setn_new_nocheck(result, name.p, name.n, left);
+        } else if (below != NULL) {
+            json_object_deln(result, name.p, name.n);
+        }
+    }
+    return result;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is one value and what has parts, for those who merge documents and keep owners of fields.
+ * Unless a rule says otherwise, a map has its members for parts, and all else is one value, lists
+ * too. A list may be declared a set of scalars, or a map whose items are known by some of their
+ * members; one that is not what it is declared to be (an item without its keys, two alike) is one
+ * value.
+ * Pure. See: structural schemas' x-kubernetes-list-type, -list-map-keys and -map-type. */
+#ifndef WATCHD_MODEL_SHAPE_H
+#define WATCHD_MODEL_SHAPE_H
+
+#include "store/model/json.h"
+
+enum shape_kind {
+    SHAPE_PLAIN,  /* nothing is declared */
+    SHAPE_ATOMIC, /* one value, even if it is a map */
+    SHAPE_SET,
+    SHAPE_KEYED, /* a list that is a map */
+};
+
+/* What is declared about one place and the places below it. Borrowed; rules nest as documents do.
+ */
+struct shape_rule {
+    struct str name; /* the member of its map; empty: every other member, or each item of a list */
+    enum shape_kind kind;
+    const struct str *keys; /* SHAPE_KEYED: the members that tell items apart, in bytewise order */
+    size_t n_keys;
+    const struct shape_rule *below;
+    size_t n_below;
+};
+
+/* The rule of metadata, the same for all: finalizers are a set, ownerReferences keyed by uid. */
+extern const struct shape_rule shape_metadata;
+
+/* The rule for a member, or for the items of a list (name empty), of what `rule` is about. NULL:
+ * nothing is declared; so may be `rule`. */
+const struct shape_rule *shape_below(const struct shape_rule *rule, struct str name);
+
+/* A value with its parts. */
+struct part {
+    struct str name; /* of a member: its name; else what stands behind k: or v:; see fields.h */
+    const json_t *value;
+};
+struct parts {
+    char kind;      /* 'f', 'k' or 'v'; 0: it is one value, without parts */
+    struct part *v; /* in the order of the value */
+    size_t n;
+    size_t bad;          /* of a list that is not what it is declared to be: the item at fault */
+    const json_t *map;   /* 'f' */
+    struct part **found; /* others: by name */
+    char *texts;         /* of the names of others */
+};
+
+/* The parts of `value` (NULL: there is none), `depth` steps below the top. They borrow from it.
+ * Every parts_of is followed by parts_fini. */
+void parts_of(const json_t *value, const struct shape_rule *rule, int depth, struct parts *ret);
+void parts_fini(struct parts *p);
+/* The value of the part; NULL if there is none. */
+const json_t *parts_find(const struct parts *p, struct str name);
+/* Is this member one of the keys by which items of such a list are known? */
+bool shape_is_key(const struct shape_rule *rule, struct str name);
+
+#endif
