@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A write makes a draft of the next state. A whole object brings its draft along; all others are
+ * made over the tree of the object as it is (make_document), and drafted here.
+ *
+ * (1) An object whose deletion has begun has finalizers. The write that takes the last one deletes
+ *     it: its event then shows the state before, as every deletion's. See: Kubernetes' registry
+ *     Store.Update and deleteWithoutFinalizers. */
 #include "store/apply.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
+#include "store/model/metadata.h"
 #include "store/model/patch.h"
 
 static enum errc not_found(const struct key *k, struct err *err)
@@ -11,11 +19,41 @@ static enum errc not_found(const struct key *k, struct err *err)
                    STR_ARG(k->name));
 }
 
-static enum errc check_precondition(const struct key *k, const struct precondition *pre,
+static enum errc exists(const struct object *cur, struct err *err)
+{
+    struct str since = object_deletion(cur);
+    if (since.n == 0) {
+        (void)err_set(err, ERR_EXISTS, "%.*s \"%.*s\" already exists (at version %" PRIu64 ")",
+                      STR_ARG(cur->key.resource), STR_ARG(cur->key.name), cur->rv);
+    } else {
+        (void)err_set(
+            err, ERR_EXISTS,
+            "%.*s \"%.*s\" still exists (at version %" PRIu64
+            "): it is being deleted since %.*s and goes when its finalizers are done; try "
+            "again then",
+            STR_ARG(cur->key.resource), STR_ARG(cur->key.name), cur->rv, STR_ARG(since));
+    }
+    err->head = cur->rv;
+    return ERR_EXISTS;
+}
+
+static enum errc unreadable(const struct key *k, struct err *err)
+{
+    return err_set(err, ERR_DATA_LOSS, "the stored document of %.*s \"%.*s\" is unreadable",
+                   STR_ARG(k->resource), STR_ARG(k->name));
+}
+
+static enum errc check_precondition(const struct write *w, const struct precondition *pre,
                                     const struct object *cur, struct err *err)
 {
+    const struct key *k = &w->key;
     if (pre->rv == 0 && pre->uid[0] == '\0') {
         return OK;
+    }
+    if (w->mode == WRITE_CREATE && cur == NULL) {
+        return err_field(err, ERR_INVALID,
+                         pre->rv != 0 ? "metadata.resourceVersion" : "metadata.uid",
+                         "must not be set for an object that is to be created");
     }
     if (cur == NULL) {
         return not_found(k, err);
@@ -41,57 +79,138 @@ static enum errc check_precondition(const struct key *k, const struct preconditi
     return OK;
 }
 
-static void finish(const struct draft *d, const struct object *cur, const struct apply_env *env,
-                   enum write_result *ret_result, struct object **ret_next)
+/* ---- The next state -------------------------------------------------------------------------- */
+
+/* What becomes of an object whose deletion has begun (1). */
+static enum errc check_finalizers(const struct draft *d, const struct object *cur, bool *ret_last,
+                                  struct err *err)
 {
+    CLEANUP(json_decrefp) json_t *was = object_tree(cur);
+    const json_t *before = json_object_get(json_object_get(was, "metadata"), "finalizers");
+    *ret_last = draft_finalizers(d) == NULL;
+    return metadata_check_no_new_finalizers(before, draft_finalizers(d), err);
+}
+
+static enum errc finish(const struct draft *d, const struct object *cur,
+                        const struct apply_env *env, enum write_result *ret_result,
+                        struct object **ret_next, struct err *err)
+{
+    if (cur != NULL && object_deletion(cur).n != 0) {
+        bool last = false;
+        enum errc rc = check_finalizers(d, cur, &last, err);
+        if (rc != OK || last) {
+            *ret_result = WRITE_DELETED;
+            return rc;
+        }
+    }
     struct object *next = NULL;
     draft_finish(d, cur, env->uid, env->now, &next);
     *ret_result = cur == NULL ? WRITE_CREATED : next != NULL ? WRITE_UPDATED : WRITE_UNCHANGED;
     *ret_next = next;
+    return OK;
 }
 
-/* The way over the tree of the current object, for writes of a part of it. */
-static enum errc finish_tree(const struct key *k, const json_t *doc, const struct object *cur,
-                             const struct apply_env *env, enum write_result *ret_result,
-                             struct object **ret_next, struct err *err)
+static enum errc delete (const struct object *cur, const struct apply_env *env,
+                         enum write_result *ret_result, struct object **ret_next) {
+    if (!object_has_finalizers(cur)){assert(object_deletion(cur).n == 0); /* (1) */
+                                         *ret_result = WRITE_DELETED;}
+else if (object_deletion(cur).n != 0)
 {
-    CLEANUP(draft_freep) struct draft *d = NULL;
-    struct precondition pre = {0};
-    enum errc rc = draft_new(k, doc, env->object_bytes, &d, &pre, err);
-    if (rc == OK) {
-        rc = check_precondition(k, &pre, cur, err);
-    }
-    if (rc == OK) {
-        finish(d, cur, env, ret_result, ret_next);
-    }
-    return rc;
+    *ret_result = WRITE_UNCHANGED;
+}
+else
+{
+    *ret_result = WRITE_UPDATED;
+    *ret_next = object_begin_deletion(cur, env->now);
+}
+return OK;
 }
 
-static enum errc apply_spec(const struct write *w, const struct object *cur,
+/* ---- Over the tree of the object as it is ------------------------------------------------------
+ */
+
+/* `doc` with the status of `from` (NULL: without). A new reference. */
+static json_t *with_status(const json_t *doc, const json_t *from)
+{
+    json_t *result = json_copy(json_mutable(doc));
+    json_t *status = json_object_get(from, "status");
+    if (status != NULL) {
+        json_object_set_nocheck(result, "status", status);
+    } else {
+        json_object_del(result, "status");
+    }
+    return result;
+}
+
+/* The document that w makes of `was` (NULL: there is no object), its scope not looked at. */
+static enum errc make_document(const struct write *w, const json_t *was, json_t **ret,
+                               struct err *err)
+{
+    switch (w->verb) {
+    case WRITE_PUT:
+        *ret = json_incref(json_mutable(w->json));
+        return OK;
+    case WRITE_SPEC:
+        *ret = was != NULL ? json_copy(json_mutable(was)) : json_object();
+        /* Trees are only read once they are made, so they may be shared. */
+        json_object_set_nocheck(*ret, "spec", json_mutable(w->json));
+        return OK;
+    case WRITE_PATCH:
+        *ret = patch_merge(was, w->json);
+        return OK;
+    case WRITE_DELETE:
+        break;
+    }
+    return err_set(err, ERR_INTERNAL, "unknown verb %d", (int)w->verb);
+}
+
+/* What `doc` demands of cur, all else but status aside: for a write of the status alone. */
+static enum errc check_demands(const struct write *w, const json_t *doc, const struct object *cur,
+                               struct err *err)
+{
+    if (!json_is_object(doc)) {
+        return err_field(err, ERR_INVALID, "json", "must be a JSON object");
+    }
+    const json_t *metadata = json_object_get(doc, "metadata");
+    struct precondition pre = {0};
+    enum errc rc = metadata_check_identity(&w->key, metadata, err);
+    if (rc == OK) {
+        rc = metadata_expectations(metadata, &pre.rv, pre.uid, sizeof(pre.uid), err);
+    }
+    return rc == OK ? check_precondition(w, &pre, cur, err) : rc;
+}
+
+static enum errc apply_tree(const struct write *w, const struct object *cur,
                             const struct apply_env *env, enum write_result *ret_result,
                             struct object **ret_next, struct err *err)
 {
-    CLEANUP(json_decrefp) json_t *doc = cur != NULL ? object_tree(cur) : json_object();
-    /* The tree is ours alone and the spec is only read, on this thread. */
-    json_t *spec = json_deep_copy(w->json);
-    if (doc == NULL || spec == NULL || json_object_set_new(doc, "spec", spec) != 0) {
-        return err_set(err, ERR_DATA_LOSS, "the stored document of %.*s \"%.*s\" is unreadable",
-                       STR_ARG(w->key.resource), STR_ARG(w->key.name));
+    CLEANUP(json_decrefp) json_t *was = cur != NULL ? object_tree(cur) : NULL;
+    if (cur != NULL && was == NULL) {
+        return unreadable(&w->key, err);
     }
-    return finish_tree(&w->key, doc, cur, env, ret_result, ret_next, err);
-}
-
-static enum errc apply_patch(const struct write *w, const struct object *cur,
-                             const struct apply_env *env, enum write_result *ret_result,
-                             struct object **ret_next, struct err *err)
-{
-    CLEANUP(json_decrefp) json_t *was = object_tree(cur);
-    if (was == NULL) {
-        return err_set(err, ERR_DATA_LOSS, "the stored document of %.*s \"%.*s\" is unreadable",
-                       STR_ARG(w->key.resource), STR_ARG(w->key.name));
+    CLEANUP(json_decrefp) json_t *made = NULL;
+    CLEANUP(json_decrefp) json_t *doc = NULL;
+    enum errc rc = make_document(w, was, &made, err);
+    if (rc == OK && w->scope == WRITE_SCOPE_STATUS) {
+        rc = check_demands(w, made, cur, err);
     }
-    CLEANUP(json_decrefp) json_t *doc = patch_merge(was, w->json);
-    return finish_tree(&w->key, doc, cur, env, ret_result, ret_next, err);
+    if (rc != OK) {
+        return rc;
+    }
+    if (w->scope == WRITE_SCOPE_STATUS) {
+        doc = with_status(was, made);
+    } else if (w->scope == WRITE_SCOPE_KEEP_STATUS && was != NULL && json_is_object(made)) {
+        doc = with_status(made, was);
+    } else {
+        doc = json_incref(made);
+    }
+    CLEANUP(draft_freep) struct draft *d = NULL;
+    struct precondition pre = {0};
+    rc = draft_new(&w->key, doc, env->object_bytes, &d, &pre, err);
+    if (rc == OK) {
+        rc = check_precondition(w, &pre, cur, err);
+    }
+    return rc == OK ? finish(d, cur, env, ret_result, ret_next, err) : rc;
 }
 
 enum errc apply_write(const struct write *w, const struct object *cur, const struct apply_env *env,
@@ -100,29 +219,19 @@ enum errc apply_write(const struct write *w, const struct object *cur, const str
     *ret_next = NULL;
     bool put = w->verb == WRITE_PUT || w->verb == WRITE_SPEC;
     if (put && w->mode == WRITE_CREATE && cur != NULL) {
-        (void)err_set(err, ERR_EXISTS, "%.*s \"%.*s\" already exists (at version %" PRIu64 ")",
-                      STR_ARG(w->key.resource), STR_ARG(w->key.name), cur->rv);
-        err->head = cur->rv;
-        return ERR_EXISTS;
+        return exists(cur, err);
     }
-    if (cur == NULL && (!put || w->mode == WRITE_UPDATE)) {
+    bool creates = put && w->mode != WRITE_UPDATE && w->scope != WRITE_SCOPE_STATUS;
+    if (cur == NULL && !creates) {
         return not_found(&w->key, err);
     }
-    enum errc rc = check_precondition(&w->key, &w->pre, cur, err);
+    enum errc rc = check_precondition(w, &w->pre, cur, err);
     if (rc != OK) {
         return rc;
     }
-    switch (w->verb) {
-    case WRITE_PUT:
-        finish(w->draft, cur, env, ret_result, ret_next);
-        return OK;
-    case WRITE_SPEC:
-        return apply_spec(w, cur, env, ret_result, ret_next, err);
-    case WRITE_PATCH:
-        return apply_patch(w, cur, env, ret_result, ret_next, err);
-    case WRITE_DELETE:
-        *ret_result = WRITE_DELETED;
-        return OK;
+    if (w->verb == WRITE_DELETE) {
+        return delete (cur, env, ret_result, ret_next);
     }
-    return err_set(err, ERR_INTERNAL, "unknown verb %d", (int)w->verb);
+    return w->draft != NULL ? finish(w->draft, cur, env, ret_result, ret_next, err)
+                            : apply_tree(w, cur, env, ret_result, ret_next, err);
 }

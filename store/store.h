@@ -61,12 +61,18 @@ void store_drain(struct store *s);
 /* ---- Writes ------------------------------------------------------------------------------- */
 
 enum write_verb {
-    WRITE_PUT,   /* draft: the whole object */
+    WRITE_PUT,   /* draft: the whole object; or json, where its scope is not the whole */
     WRITE_SPEC,  /* json: the new spec of the object */
     WRITE_PATCH, /* json: a merge patch of the object */
     WRITE_DELETE,
 };
 enum write_mode { WRITE_ANY, WRITE_CREATE, WRITE_UPDATE };
+/* The status is a subresource: a write is of the whole object, or of one side of it. */
+enum write_scope {
+    WRITE_SCOPE_WHOLE,
+    WRITE_SCOPE_STATUS,      /* of what it makes, only the status is taken */
+    WRITE_SCOPE_KEEP_STATUS, /* the status stays, if there is an object */
+};
 enum write_result { WRITE_CREATED = 1, WRITE_UPDATED, WRITE_UNCHANGED, WRITE_DELETED };
 
 struct write {
@@ -74,6 +80,7 @@ struct write {
     struct key key; /* checked by the caller */
     enum write_verb verb;
     enum write_mode mode; /* PUT, SPEC */
+    enum write_scope scope;
     const struct draft *draft;
     const json_t *json;
     struct precondition pre;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* (1) text = head + tail. The object's body is head, uid, `",` ▲ the creation time, tail: see
- *     object.h. Nothing but these joints is added later, so the size is known from the start.
+/* (1) text = head + tail. The object's body is head, uid, `",` ▲ the times, tail: see object.h.
+ *     Nothing but these joints is added later, so the size is bounded from the start.
  * (2) The hashes do not depend on uid, times, version, or the order of members. Two documents with
  *     different hashes are different; with equal ones they are compared. */
 #include "store/model/draft.h"
@@ -16,16 +16,15 @@
 struct draft {
     struct buf text; /* (1) */
     size_t head_len;
-    struct buf labels; /* canonical */
-    char *names;       /* what key points into */
+    struct buf labels;  /* canonical */
+    json_t *finalizers; /* see draft_finalizers */
+    char *names;        /* what key points into */
     struct key key;
     uint64_t hash; /* (2) */
     uint64_t spec_hash;
 };
 
 static const struct str uid_end = {"\",", 2};
-static const struct str created_begin = {"\"creationTimestamp\":\"", 21};
-static const struct str created_end = {"\"", 1};
 
 enum errc document_form_of(const json_t *doc, enum document_form *ret, struct err *err)
 {
@@ -106,6 +105,10 @@ static void write_head(struct draft *d, struct str api_version, struct str kind)
 static void write_tail(struct draft *d, const json_t *doc, struct str api_version, struct str kind)
 {
     CLEANUP(json_decrefp) json_t *user = metadata_of_user(json_object_get(doc, "metadata"));
+    json_t *finalizers = json_object_get(user, "finalizers");
+    if (json_array_size(finalizers) != 0) {
+        d->finalizers = json_incref(finalizers);
+    }
     for (void *it = json_object_iter(user); it != NULL; it = json_object_iter_next(user, it)) {
         struct str name = {json_object_iter_key(it), json_object_iter_key_len(it)};
         add_member(&d->text, name, json_object_iter_value(it));
@@ -157,7 +160,12 @@ static void copy_key(struct draft *d, const struct key *key)
 
 size_t draft_size(const struct draft *d)
 {
-    return d->text.n + UUID_LEN + uid_end.n + created_begin.n + CLOCK_RFC3339_LEN + created_end.n;
+    return d->text.n + UUID_LEN + uid_end.n + OBJECT_TIMES_MAX;
+}
+
+const json_t *draft_finalizers(const struct draft *d)
+{
+    return d->finalizers;
 }
 
 static enum errc check_document(const struct key *key, const json_t *doc, struct buf *ret_labels,
@@ -223,6 +231,7 @@ void draft_free(struct draft *d)
     }
     buf_fini(&d->text);
     buf_fini(&d->labels);
+    json_decref(d->finalizers);
     free(d->names);
     free(d);
 }
@@ -249,18 +258,9 @@ static bool same_document(const struct object *cur, struct str body)
 void draft_finish(const struct draft *d, const struct object *cur, const char *uid, wall_ms_t now,
                   struct object **ret)
 {
-    char now_text[CLOCK_RFC3339_LEN + 1];
-    struct str created = {now_text, CLOCK_RFC3339_LEN};
-    struct str id;
-    if (cur != NULL) {
-        assert(key_eq(&cur->key, &d->key));
-        created = object_created(cur);
-        id = object_uid(cur);
-    } else {
-        clock_rfc3339(now, now_text);
-        id = str_of(uid);
-    }
-    assert(id.n == UUID_LEN && created.n == CLOCK_RFC3339_LEN);
+    assert(cur == NULL || key_eq(&cur->key, &d->key));
+    struct str id = cur != NULL ? object_uid(cur) : str_of(uid);
+    assert(id.n == UUID_LEN);
 
     CLEANUP(buf_fini) struct buf body;
     buf_init(&body, draft_size(d));
@@ -270,11 +270,17 @@ void draft_finish(const struct draft *d, const struct object *cur, const char *u
     buf_adds(&body, id);
     buf_adds(&body, uid_end);
     uint32_t splice = (uint32_t)body.n;
-    buf_adds(&body, created_begin);
-    buf_adds(&body, created);
-    buf_adds(&body, created_end);
+    if (cur != NULL) {
+        buf_adds(&body, object_times(cur));
+    } else {
+        char created[CLOCK_RFC3339_LEN + 1];
+        clock_rfc3339(now, created);
+        buf_adds(&body, STR("\"creationTimestamp\":\""));
+        buf_adds(&body, (struct str){created, CLOCK_RFC3339_LEN});
+        buf_addc(&body, '"');
+    }
     buf_add(&body, d->text.p + d->head_len, d->text.n - d->head_len);
-    assert(!body.full && body.n == draft_size(d)); /* (1) */
+    assert(!body.full); /* (1) */
 
     if (cur != NULL && cur->hash == d->hash && same_document(cur, buf_str(&body))) {
         *ret = NULL; /* (2) */

@@ -37,12 +37,15 @@ enum errc draft_new(const struct key *key, const json_t *doc, size_t limit_bytes
                     struct draft **ret, struct precondition *ret_pre, struct err *err) NODISCARD;
 void draft_free(struct draft *d); /* NULL is fine. */
 void draft_freep(struct draft **d);
-/* Bytes of the text, for queue accounting. */
+/* Bytes of the text at most, for queue accounting. */
 size_t draft_size(const struct draft *d);
+/* The array metadata.finalizers; NULL if there is none or it is empty. Borrowed. */
+const json_t *draft_finalizers(const struct draft *d);
 
 /* The next version of an object: `cur` (NULL: it is created, with this uid and time) replaced by
  * the draft. *ret is a new object, or NULL when it would equal `cur` (a no-op; the order of
- * members is no difference). The generation follows the rule in object.h. */
+ * members is no difference). The generation follows the rule in object.h; a deletion that has begun
+ * goes on. */
 void draft_finish(const struct draft *d, const struct object *cur, const char *uid, wall_ms_t now,
                   struct object **ret);
 

@@ -9,16 +9,21 @@
 
 #define FIELD_MAX 160
 
-/* Ours to set: in a request they are ignored, whatever they hold. */
-static const char *const server_set[] = {
-    "uid",
-    "resourceVersion",
-    "generation",
-    "creationTimestamp",
-    "selfLink",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "managedFields",
+/* Ours to set: in a request their values are ignored, as what was read is sent back with changes;
+ * but not their types, which tell a mistake. */
+static const struct server_set {
+    const char *name;
+    json_type type;
+    const char *type_name;
+} server_set[] = {
+    {"uid",                        JSON_STRING,  "a string"  },
+    {"resourceVersion",            JSON_STRING,  "a string"  },
+    {"generation",                 JSON_INTEGER, "an integer"},
+    {"creationTimestamp",          JSON_STRING,  "a string"  },
+    {"selfLink",                   JSON_STRING,  "a string"  },
+    {"deletionTimestamp",          JSON_STRING,  "a string"  },
+    {"deletionGracePeriodSeconds", JSON_INTEGER, "an integer"},
+    {"managedFields",              JSON_ARRAY,   "an array"  },
 };
 /* The key's: they are stored in front. */
 static const char *const identity[] = {"name", "namespace"};
@@ -47,6 +52,32 @@ static const json_t *member(const json_t *metadata, const char *name)
 {
     const json_t *v = json_object_get(metadata, name);
     return json_is_null(v) ? NULL : v;
+}
+
+static bool is_server_set(struct str name)
+{
+    for (size_t i = 0; i < COUNT(server_set); i++) {
+        if (str_eq(name, str_of(server_set[i].name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum errc check_server_set(const json_t *metadata, struct err *err)
+{
+    for (size_t i = 0; i < COUNT(server_set); i++) {
+        const json_t *v = member(metadata, server_set[i].name);
+        if (v != NULL && json_typeof(v) != server_set[i].type) {
+            char field[FIELD_MAX];
+            snprintf(field, sizeof(field), "metadata.%s", server_set[i].name);
+            return err_field(
+                err, ERR_INVALID, field,
+                "must be %s; the server sets it, so leave it out or send what was read",
+                server_set[i].type_name);
+        }
+    }
+    return OK;
 }
 
 static enum errc check_identity(const json_t *v, struct str expected, const char *field,
@@ -190,6 +221,36 @@ static enum errc check_owners(const json_t *v, struct err *err)
     return OK;
 }
 
+enum errc metadata_check_identity(const struct key *key, const json_t *metadata, struct err *err)
+{
+    enum errc code = check_identity(member(metadata, "name"), key->name, "metadata.name", err);
+    if (code == OK) {
+        code = check_identity(member(metadata, "namespace"), key->ns, "metadata.namespace", err);
+    }
+    return code;
+}
+
+enum errc metadata_check_no_new_finalizers(const json_t *before, const json_t *after,
+                                           struct err *err)
+{
+    CLEANUP(json_decrefp) json_t *known = json_object();
+    for (size_t i = 0; i < json_array_size(before); i++) {
+        struct str name = str_of_json(json_array_get(before, i));
+        json_object_setn_new_nocheck(known, name.p, name.n, json_true());
+    }
+    for (size_t i = 0; i < json_array_size(after); i++) {
+        struct str name = str_of_json(json_array_get(after, i));
+        if (json_object_getn(known, name.p, name.n) == NULL) {
+            char field[FIELD_MAX];
+            snprintf(field, sizeof(field), "metadata.finalizers[%zu]", i);
+            return err_field(err, ERR_INVALID, field,
+                             "\"%.*s\" cannot be added: the object is being deleted",
+                             STR_ARG(name));
+        }
+    }
+    return OK;
+}
+
 enum errc metadata_check(const struct key *key, const json_t *metadata, struct buf *ret_labels,
                          struct err *err)
 {
@@ -197,9 +258,9 @@ enum errc metadata_check(const struct key *key, const json_t *metadata, struct b
     if (generate_name != NULL && !json_is_string(generate_name)) {
         return err_field(err, ERR_INVALID, "metadata.generateName", "must be a string");
     }
-    enum errc code = check_identity(member(metadata, "name"), key->name, "metadata.name", err);
+    enum errc code = metadata_check_identity(key, metadata, err);
     if (code == OK) {
-        code = check_identity(member(metadata, "namespace"), key->ns, "metadata.namespace", err);
+        code = check_server_set(metadata, err);
     }
     if (code == OK) {
         code = labels_from_json(member(metadata, "labels"), ret_labels, err);
@@ -253,7 +314,7 @@ json_t *metadata_of_user(const json_t *metadata)
         json_t *value = json_object_iter_value(it);
         /* Setting one of the well-known again keeps its place. */
         if (!json_is_null(value) && !is_one_of(name, identity, COUNT(identity)) &&
-            !is_one_of(name, server_set, COUNT(server_set))) {
+            !is_server_set(name)) {
             json_object_setn_nocheck(user, name.p, name.n, value);
         }
     }

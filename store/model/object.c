@@ -67,15 +67,71 @@ struct str object_uid(const struct object *o)
     return (struct str){o->body.p + o->splice - UUID_LEN - 2, UUID_LEN};
 }
 
-struct str object_created(const struct object *o)
+/* The time in rest, which begins with `before`, or nothing. */
+static struct str time_behind(struct str rest, struct str before)
 {
-    /* ▲"creationTimestamp":"…" */
-    static const struct str before = {"\"creationTimestamp\":\"", 21};
-    struct str rest = {o->body.p + o->splice, o->body.n - o->splice};
-    if (!str_starts(rest, before) || rest.n < before.n + CLOCK_RFC3339_LEN) {
+    /* One more for the quote at the end. */
+    if (!str_starts(rest, before) || rest.n <= before.n + CLOCK_RFC3339_LEN) {
         return STR_EMPTY;
     }
     return (struct str){rest.p + before.n, CLOCK_RFC3339_LEN};
+}
+
+struct str object_created(const struct object *o)
+{
+    struct str rest = {o->body.p + o->splice, o->body.n - o->splice};
+    return time_behind(rest, STR("\"creationTimestamp\":\""));
+}
+
+/* Users cannot set a member of this name, so what lies there is ours. */
+#define DELETION_BEGIN ",\"deletionTimestamp\":\""
+
+struct str object_deletion(const struct object *o)
+{
+    struct str created = object_created(o);
+    if (created.n == 0) {
+        return STR_EMPTY;
+    }
+    const char *behind = created.p + created.n + 1;
+    struct str rest = {behind, (size_t)(o->body.p + o->body.n - behind)};
+    return time_behind(rest, STR(DELETION_BEGIN));
+}
+
+struct str object_times(const struct object *o)
+{
+    struct str last = object_deletion(o);
+    last = last.n != 0 ? last : object_created(o);
+    const char *begin = o->body.p + o->splice;
+    return (struct str){begin, last.n != 0 ? (size_t)(last.p + last.n + 1 - begin) : 0};
+}
+
+bool object_has_finalizers(const struct object *o)
+{
+    /* Nearly no object has any, and then the word does not occur outside of strings. */
+    static const struct str word = {"\"finalizers\":", 13};
+    if (memmem(o->body.p, o->body.n, word.p, word.n) == NULL) {
+        return false;
+    }
+    CLEANUP(json_decrefp) json_t *tree = object_tree(o);
+    const json_t *metadata = json_object_get(tree, "metadata");
+    return json_array_size(json_object_get(metadata, "finalizers")) != 0;
+}
+
+struct object *object_begin_deletion(const struct object *o, wall_ms_t now)
+{
+    char time[CLOCK_RFC3339_LEN + 1];
+    clock_rfc3339(now, time);
+    struct str times = object_times(o);
+    size_t at = (size_t)(times.p + times.n - o->body.p);
+    CLEANUP(buf_fini) struct buf body;
+    buf_init(&body, SIZE_MAX);
+    buf_add(&body, o->body.p, at);
+    buf_adds(&body, STR(DELETION_BEGIN));
+    buf_adds(&body, (struct str){time, CLOCK_RFC3339_LEN});
+    buf_addc(&body, '"');
+    buf_add(&body, o->body.p + at, o->body.n - at);
+    return object_new(&o->key, o->labels, buf_str(&body), o->splice, o->generation + 1, o->hash,
+                      o->spec_hash);
 }
 
 static char *put_u64(char *at, uint64_t v)

@@ -4,7 +4,8 @@
  * The stored body is the whole document without what changes with every write:
  *
  *   {"apiVersion":"…","kind":"…","metadata":{"name":"…","namespace":"…","uid":"…",▲
- *    "creationTimestamp":"…"[,"labels":{…}][,"annotations":{…}][,…]}[,"spec":…][,…]}
+ *    "creationTimestamp":"…"[,"deletionTimestamp":"…"][,"labels":{…}][,"annotations":{…}]
+ *    [,…]}[,"spec":…][,…]}
  *
  * `splice` is the offset of ▲, where `"resourceVersion":"97","generation":2,` goes on output; so
  * text is made once and never re-serialised.
@@ -28,7 +29,8 @@ struct object {
     _Atomic int refs;
     uint32_t splice;     /* offset in body where version and generation belong */
     rv_t rv;             /* version that wrote it; 0 while it is not committed */
-    uint64_t generation; /* 1 at creation; +1 when anything outside metadata and status changes */
+    uint64_t generation; /* 1 at creation; +1 when anything outside metadata and status changes, and
+                            when the deletion begins */
     uint64_t hash;       /* of all the user gave: equal documents, equal hashes */
     uint64_t spec_hash;  /* json_hash of all outside metadata and status */
     struct key key;
@@ -46,6 +48,16 @@ void object_unrefp(struct object **o);
 /* The uid and the creation time in the body. Borrowed. */
 struct str object_uid(const struct object *o);
 struct str object_created(const struct object *o);
+/* When its deletion began; empty if it did not. Borrowed. */
+struct str object_deletion(const struct object *o);
+/* Both times as they lie in the body, behind `splice`. Borrowed. */
+struct str object_times(const struct object *o);
+#define OBJECT_TIMES_MAX (2 * CLOCK_RFC3339_LEN + 45)
+
+/* Does it have finalizers, so that its deletion waits? */
+bool object_has_finalizers(const struct object *o);
+/* A new object: o with its deletion begun at `now`; rv is 0. */
+struct object *object_begin_deletion(const struct object *o, wall_ms_t now);
 
 /* The text that goes in at `splice`. */
 #define SPLICE_MAX 80

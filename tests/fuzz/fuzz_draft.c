@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     }
     CLEANUP(object_unrefp) struct object *o = NULL;
     draft_finish(d, NULL, UID, 1767366245123, &o);
-    REQUIRE(o->body.n == draft_size(d) && o->generation == 1);
+    REQUIRE(o->body.n <= draft_size(d) && o->generation == 1);
     REQUIRE(str_eq(object_uid(o), STR(UID)) && object_created(o).n == CLOCK_RFC3339_LEN);
     check_round_trip(o);
 

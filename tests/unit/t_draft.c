@@ -187,7 +187,7 @@ static void version_and_uid_come_back_as_a_precondition(void **state)
     object_unref(o);
 
     /* Who does not ask for the precondition is not bothered by it. */
-    CLEANUP(json_decrefp) json_t *odd = json_of("{\"metadata\":{\"resourceVersion\":[]}}");
+    CLEANUP(json_decrefp) json_t *odd = json_of("{\"metadata\":{\"resourceVersion\":\"x\"}}");
     CLEANUP(draft_freep) struct draft *d2 = NULL;
     assert_ok(draft_new(&key, odd, LIMIT, &d2, NULL, &err), &err);
 }
@@ -200,7 +200,9 @@ static void the_limit_counts_what_the_server_adds(void **state)
     size_t size = draft_size(d) + SPLICE_MAX;
     struct object *o = NULL;
     draft_finish(d, NULL, UID, T0, &o);
-    assert_int_equal(o->body.n, draft_size(d));
+    struct object *deleted = object_begin_deletion(o, T0);
+    assert_int_equal(deleted->body.n, draft_size(d));
+    object_unref(deleted);
     object_unref(o);
     CLEANUP(draft_freep) struct draft *fits = NULL;
     struct precondition pre;
@@ -335,6 +337,57 @@ static void a_draft_serves_more_than_one_finish(void **state)
     object_unref(second);
 }
 
+static void a_deletion_that_has_begun_goes_on_whatever_is_put(void **state)
+{
+    (void)state;
+#define FINALIZERS "\"finalizers\":[\"x.io/a\"]"
+    struct object *cur = create("{\"metadata\":{" FINALIZERS "},\"spec\":1}");
+    struct object *marked = object_begin_deletion(cur, T0 + 5000);
+    assert_null(put(marked, "{\"metadata\":{" FINALIZERS "},\"spec\":1}"));
+    assert_null(put(marked, "{\"metadata\":{" FINALIZERS ",\"deletionTimestamp\":"
+                            "\"2030-01-01T00:00:00Z\"},\"spec\":1}"));
+    struct object *next = put(marked, "{\"metadata\":{" FINALIZERS "},\"spec\":2}");
+    assert_str(object_created(next), CREATED);
+    assert_str(object_deletion(next), "2026-01-02T15:04:10Z");
+    assert_int_equal(next->generation, 3);
+    assert_null(put(next, "{\"metadata\":{" FINALIZERS "},\"spec\":2}"));
+    assert_int_equal(object_deletion(cur).n, 0);
+    /* Users cannot set it. */
+    assert_null(put(cur, "{\"metadata\":{" FINALIZERS ",\"deletionTimestamp\":"
+                         "\"2030-01-01T00:00:00Z\"},\"spec\":1}"));
+    object_unref(next);
+    object_unref(marked);
+    object_unref(cur);
+}
+
+static void a_draft_tells_its_finalizers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t n;
+    } cases[] = {
+        {"{\"metadata\":{" FINALIZERS "}}",                            1},
+        {"{\"metadata\":{\"finalizers\":[\"a\",\"b\"]}}",              2},
+        {"{\"metadata\":{\"finalizers\":[]}}",                         0},
+        {"{\"metadata\":{\"finalizers\":null}}",                       0},
+        {"{\"metadata\":{\"annotations\":{\"finalizers\":\"[\"}}}",    0},
+        {"{\"spec\":{\"finalizers\":[\"a\"]},\"finalizers\":[\"a\"]}", 0},
+        {"{}",                                                         0},
+    };
+#undef FINALIZERS
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        CLEANUP(json_decrefp) json_t *doc = json_of(cases[i].text);
+        CLEANUP(draft_freep) struct draft *d = draft_of(doc);
+        json_decrefp(&doc);
+        assert_int_equal(json_array_size(draft_finalizers(d)), cases[i].n);
+        assert_case((draft_finalizers(d) == NULL) == (cases[i].n == 0), cases[i].text);
+        struct object *o = create(cases[i].text);
+        assert_case(object_has_finalizers(o) == (cases[i].n != 0), cases[i].text);
+        object_unref(o);
+    }
+}
+
 static void random_documents_come_back_as_they_were_given(void **state)
 {
     (void)state;
@@ -384,6 +437,8 @@ int main(void)
         cmocka_unit_test(generation_counts_changes_outside_metadata_and_status),
         cmocka_unit_test(equal_hashes_alone_do_not_make_a_no_op),
         cmocka_unit_test(a_draft_serves_more_than_one_finish),
+        cmocka_unit_test(a_deletion_that_has_begun_goes_on_whatever_is_put),
+        cmocka_unit_test(a_draft_tells_its_finalizers),
         cmocka_unit_test(random_documents_come_back_as_they_were_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

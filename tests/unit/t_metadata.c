@@ -35,9 +35,10 @@ static void what_users_may_write_is_accepted(void **state)
         "\"more\":1}]}",
         "{\"generateName\":\"web-\"}",
         "{\"something\":{\"of\":[\"theirs\"]}}",
-        /* The server's own members are not looked at. */
-        "{\"generation\":\"x\",\"creationTimestamp\":null,\"deletionTimestamp\":7,"
-        "\"deletionGracePeriodSeconds\":[],\"managedFields\":1,\"selfLink\":{}}",
+        /* The values of the server's own members are not looked at. */
+        "{\"generation\":-7,\"creationTimestamp\":null,\"deletionTimestamp\":\"x\","
+        "\"deletionGracePeriodSeconds\":0,\"managedFields\":[1],\"selfLink\":\"\","
+        "\"uid\":\"u\",\"resourceVersion\":\"y\"}",
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct err err = {0};
@@ -89,6 +90,15 @@ static void what_breaks_a_rule_is_named_by_its_path(void **state)
          "metadata.ownerReferences[0].blockOwnerDeletion"                                                                                   },
         {"{\"ownerReferences\":[{" OWNER ",\"controller\":true},{" OWNER ",\"controller\":true}]}",
          "metadata.ownerReferences[1].controller"                                                                                           },
+        {"{\"uid\":1}",                                                                             "metadata.uid"                          },
+        {"{\"resourceVersion\":1}",                                                                 "metadata.resourceVersion"              },
+        {"{\"generation\":\"1\"}",                                                                  "metadata.generation"                   },
+        {"{\"generation\":1.5}",                                                                    "metadata.generation"                   },
+        {"{\"creationTimestamp\":0}",                                                               "metadata.creationTimestamp"            },
+        {"{\"deletionTimestamp\":false}",                                                           "metadata.deletionTimestamp"            },
+        {"{\"deletionGracePeriodSeconds\":\"5\"}",                                                  "metadata.deletionGracePeriodSeconds"   },
+        {"{\"selfLink\":{}}",                                                                       "metadata.selfLink"                     },
+        {"{\"managedFields\":{}}",                                                                  "metadata.managedFields"                },
     };
 #undef OWNER
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -169,6 +179,34 @@ static void expectations_are_version_and_uid(void **state)
     }
 }
 
+static void to_an_object_that_is_being_deleted_no_finalizer_is_added(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before;
+        const char *after;
+        const char *field; /* NULL: taken */
+    } cases[] = {
+        {"[\"a\",\"b\"]", "[\"b\",\"a\"]",       NULL                    },
+        {"[\"a\",\"b\"]", "[\"b\"]",             NULL                    },
+        {"[\"a\"]",       NULL,                  NULL                    },
+        {"[\"a\"]",       "[]",                  NULL                    },
+        {"[\"a\"]",       "[\"b\"]",             "metadata.finalizers[0]"},
+        {"[\"a\",\"b\"]", "[\"a\",\"b\",\"c\"]", "metadata.finalizers[2]"},
+        {NULL,            "[\"a\"]",             "metadata.finalizers[0]"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        CLEANUP(json_decrefp)
+        json_t *before = cases[i].before != NULL ? json_of(cases[i].before) : NULL;
+        CLEANUP(json_decrefp)
+        json_t *after = cases[i].after != NULL ? json_of(cases[i].after) : NULL;
+        struct err err = {0};
+        enum errc code = metadata_check_no_new_finalizers(before, after, &err);
+        assert_int_equal(code, cases[i].field == NULL ? OK : ERR_INVALID);
+        assert_string_equal(err.field, cases[i].field == NULL ? "" : cases[i].field);
+    }
+}
+
 static void the_users_members_are_kept_in_a_fixed_order(void **state)
 {
     (void)state;
@@ -197,6 +235,7 @@ int main(void)
         cmocka_unit_test(annotations_are_limited_together),
         cmocka_unit_test(many_finalizers_are_checked_in_a_moment),
         cmocka_unit_test(expectations_are_version_and_uid),
+        cmocka_unit_test(to_an_object_that_is_being_deleted_no_finalizer_is_added),
         cmocka_unit_test(the_users_members_are_kept_in_a_fixed_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

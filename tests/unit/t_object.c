@@ -49,6 +49,26 @@ static void uid_and_creation_time_are_found_in_the_body(void **state)
     object_unref(o);
 }
 
+static void the_beginning_of_a_deletion_is_a_time_in_the_body(void **state)
+{
+    (void)state;
+    struct object *o = example();
+    assert_int_equal(object_deletion(o).n, 0);
+    assert_str(object_times(o), "\"creationTimestamp\":\"" CREATED "\"");
+    o->rv = 9;
+    struct object *d = object_begin_deletion(o, INT64_C(1767366245123) + 60000);
+    assert_str(d->body, HEAD "\"creationTimestamp\":\"" CREATED "\",\"deletionTimestamp\":"
+                             "\"2026-01-02T15:05:05Z\"},\"spec\":{\"x\":0.42}}");
+    assert_str(object_deletion(d), "2026-01-02T15:05:05Z");
+    assert_str(object_created(d), CREATED);
+    assert_str(object_uid(d), UID);
+    assert_int_equal(object_times(d).n, OBJECT_TIMES_MAX);
+    assert_str(d->labels, "app=web");
+    assert_true(d->rv == 0 && d->generation == 3 && d->hash == 3 && d->spec_hash == 4);
+    object_unref(d);
+    object_unref(o);
+}
+
 static void a_version_is_spliced_in_as_text(void **state)
 {
     (void)state;
@@ -94,6 +114,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_object_owns_copies_of_all_it_was_given),
         cmocka_unit_test(uid_and_creation_time_are_found_in_the_body),
+        cmocka_unit_test(the_beginning_of_a_deletion_is_a_time_in_the_body),
         cmocka_unit_test(a_version_is_spliced_in_as_text),
         cmocka_unit_test(the_tree_is_the_stored_body),
     };
