@@ -48,7 +48,19 @@ struct wire_object {
 };
 
 enum wire_put_mode { WIRE_PUT_ANY = 0, WIRE_PUT_CREATE = 1, WIRE_PUT_UPDATE = 2 };
-enum wire_put_scope { WIRE_SCOPE_WHOLE = 0, WIRE_SCOPE_SPEC = 1, WIRE_SCOPE_AUTO = 2 };
+enum wire_put_scope {
+    WIRE_SCOPE_WHOLE = 0,
+    WIRE_SCOPE_SPEC = 1,
+    WIRE_SCOPE_AUTO = 2,
+    WIRE_SCOPE_STATUS = 3,
+    WIRE_SCOPE_KEEP_STATUS = 4,
+};
+enum wire_patch_type { WIRE_PATCH_MERGE = 0, WIRE_PATCH_JSON = 1, WIRE_PATCH_APPLY = 2 };
+enum wire_patch_scope {
+    WIRE_PATCH_SCOPE_WHOLE = 0,
+    WIRE_PATCH_SCOPE_STATUS = 1,
+    WIRE_PATCH_SCOPE_KEEP_STATUS = 2,
+};
 enum wire_result {
     WIRE_RESULT_NONE = 0,
     WIRE_RESULT_CREATED = 1,
@@ -81,12 +93,21 @@ struct wire_list_response {
 struct wire_write_request {
     struct key key;
     struct str json; /* Put: document, Patch: patch */
-    int mode;        /* enum wire_put_mode; unknown numbers are refused by wire_read */
-    int scope;       /* enum wire_put_scope */
+    /* Numbers that the enums do not have are refused by wire_read. */
+    int mode;        /* Put: enum wire_put_mode */
+    int scope;       /* Put: enum wire_put_scope */
+    int type;        /* Patch: enum wire_patch_type */
+    int patch_scope; /* Patch: enum wire_patch_scope */
+    int propagation; /* Delete: enum wire_propagation */
     struct precondition pre;
     bool dry_run;
     struct str request_id; /* empty or REQUEST_ID_LEN bytes */
     bool return_object;
+    uint64_t ttl_ms; /* Put, Patch */
+    bool no_ttl;
+    struct str field_manager; /* Put, Patch */
+    bool generate_name;       /* Put */
+    bool force;               /* Patch */
 };
 struct wire_write_response {
     struct wire_object object;

@@ -41,6 +41,14 @@ enum errc wire_selections_of(struct arena *a, Watch__V1__Selection *const *v, si
 enum errc wire_outcomes_of(struct arena *a, Watch__V1__WriteOutcome *const *v, size_t n,
                            struct wire_write_response **ret, struct err *err) NODISCARD;
 
+enum errc wire_put_of(const Watch__V1__PutRequest *m, struct wire_write_request *ret,
+                      struct err *err) NODISCARD;
+enum errc wire_patch_of(const Watch__V1__PatchRequest *m, struct wire_write_request *ret,
+                        struct err *err) NODISCARD;
+enum errc wire_delete_of(const Watch__V1__DeleteRequest *m, struct wire_write_request *ret,
+                         struct err *err) NODISCARD;
+
+void wire_add_key(struct buf *out, unsigned number, const struct key *k);
 void wire_add_selection(struct buf *out, unsigned number, const struct selection *s);
 
 /* ---- Documents and objects, sized and written without a copy between --------------------------

@@ -9,21 +9,10 @@ enum {
     SELECTION_NAME,
     SELECTION_LABEL_SELECTOR,
 };
-enum { PRECONDITION_RV = 1, PRECONDITION_UID };
 enum { GET_KEY = 1 };
 enum { GOT_OBJECT = 1 };
 enum { LIST_SELECTION = 1, LIST_LIMIT, LIST_CONTINUE };
 enum { LISTED_RV = 1, LISTED_OBJECTS, LISTED_CONTINUE };
-enum { WRITTEN_OBJECT = 1, WRITTEN_RESULT, WRITTEN_UID, WRITTEN_GENERATION };
-
-/* The field numbers of what PutRequest, PatchRequest and DeleteRequest have in common. */
-struct write_numbers {
-    unsigned json, mode, scope; /* 0: it has none */
-    unsigned precondition, dry_run, request_id, return_object;
-};
-static const struct write_numbers put_numbers = {2, 3, 4, 5, 6, 7, 8};
-static const struct write_numbers patch_numbers = {2, 0, 0, 4, 5, 6, 7};
-static const struct write_numbers delete_numbers = {0, 0, 0, 2, 3, 4, 5};
 
 void wire_key_of(const Watch__V1__Key *m, struct key *ret)
 {
@@ -69,37 +58,7 @@ enum errc wire_selections_of(struct arena *a, Watch__V1__Selection *const *v, si
     return code;
 }
 
-static enum errc precondition_of(const Watch__V1__Precondition *m, struct precondition *ret,
-                                 struct err *err)
-{
-    *ret = (struct precondition){0};
-    if (m == NULL) {
-        return OK;
-    }
-    struct str uid = str_of(m->uid);
-    if (uid.n > UUID_LEN) {
-        return err_field(err, ERR_INVALID, "precondition.uid", "a uid has %d characters, not %zu",
-                         UUID_LEN, uid.n);
-    }
-    ret->rv = m->resource_version;
-    if (uid.n != 0) {
-        memcpy(ret->uid, uid.p, uid.n);
-    }
-    return OK;
-}
-
-static enum errc request_id_of(ProtobufCBinaryData b, struct str *ret, struct err *err)
-{
-    if (b.len != 0 && b.len != REQUEST_ID_LEN) {
-        return err_field(err, ERR_INVALID, "request_id",
-                         "a request id is %d random bytes, not %zu; or leave it out",
-                         REQUEST_ID_LEN, b.len);
-    }
-    *ret = wire_bytes_of(b);
-    return OK;
-}
-
-static void add_key(struct buf *out, unsigned number, const struct key *k)
+void wire_add_key(struct buf *out, unsigned number, const struct key *k)
 {
     size_t opened = pb_open(out, number);
     pb_add_str(out, KEY_RESOURCE, k->resource);
@@ -132,7 +91,7 @@ enum errc wire_read_get_request(struct arena *a, struct str in, struct wire_get_
 
 void wire_write_get_request(const struct wire_get_request *m, struct buf *out)
 {
-    add_key(out, GET_KEY, &m->key);
+    wire_add_key(out, GET_KEY, &m->key);
 }
 
 enum errc wire_read_get_response(struct arena *a, struct str in, struct wire_get_response *ret,
@@ -212,120 +171,4 @@ enum errc wire_read_list_response(struct arena *a, struct str in, struct wire_li
         .continue_token = str_of(m->continue_token),
     };
     return OK;
-}
-
-enum errc wire_read_put_request(struct arena *a, struct str in, struct wire_write_request *ret,
-                                struct err *err)
-{
-    const Watch__V1__PutRequest *m = NULL;
-    struct wire_write_request r = {0};
-    enum errc code = wire_unpack(a, &watch__v1__put_request__descriptor, in, &m, err);
-    code = code != OK ? code : precondition_of(m->precondition, &r.pre, err);
-    code = code != OK ? code : request_id_of(m->request_id, &r.request_id, err);
-    if (code == OK) {
-        wire_key_of(m->key, &r.key);
-        r.json = str_of(m->json);
-        r.mode = (int)m->mode;
-        r.scope = (int)m->scope;
-        r.dry_run = m->dry_run;
-        r.return_object = m->return_object;
-        *ret = r;
-    }
-    return code;
-}
-
-enum errc wire_read_patch_request(struct arena *a, struct str in, struct wire_write_request *ret,
-                                  struct err *err)
-{
-    const Watch__V1__PatchRequest *m = NULL;
-    struct wire_write_request r = {0};
-    enum errc code = wire_unpack(a, &watch__v1__patch_request__descriptor, in, &m, err);
-    code = code != OK ? code : precondition_of(m->precondition, &r.pre, err);
-    code = code != OK ? code : request_id_of(m->request_id, &r.request_id, err);
-    if (code == OK) {
-        wire_key_of(m->key, &r.key);
-        r.json = str_of(m->json);
-        r.dry_run = m->dry_run;
-        r.return_object = m->return_object;
-        *ret = r;
-    }
-    return code;
-}
-
-enum errc wire_read_delete_request(struct arena *a, struct str in, struct wire_write_request *ret,
-                                   struct err *err)
-{
-    const Watch__V1__DeleteRequest *m = NULL;
-    struct wire_write_request r = {0};
-    enum errc code = wire_unpack(a, &watch__v1__delete_request__descriptor, in, &m, err);
-    code = code != OK ? code : precondition_of(m->precondition, &r.pre, err);
-    code = code != OK ? code : request_id_of(m->request_id, &r.request_id, err);
-    if (code == OK) {
-        wire_key_of(m->key, &r.key);
-        r.dry_run = m->dry_run;
-        r.return_object = m->return_object;
-        *ret = r;
-    }
-    return code;
-}
-
-static void write_request(const struct wire_write_request *m, const struct write_numbers *no,
-                          struct buf *out)
-{
-    add_key(out, 1, &m->key);
-    if (no->json != 0) {
-        pb_add_str(out, no->json, m->json);
-    }
-    if (no->mode != 0) {
-        pb_add_u64(out, no->mode, (uint64_t)m->mode);
-        pb_add_u64(out, no->scope, (uint64_t)m->scope);
-    }
-    if (m->pre.rv != 0 || m->pre.uid[0] != '\0') {
-        size_t opened = pb_open(out, no->precondition);
-        pb_add_u64(out, PRECONDITION_RV, m->pre.rv);
-        pb_add_str(out, PRECONDITION_UID, str_of(m->pre.uid));
-        pb_close(out, opened);
-    }
-    pb_add_bool(out, no->dry_run, m->dry_run);
-    pb_add_str(out, no->request_id, m->request_id);
-    pb_add_bool(out, no->return_object, m->return_object);
-}
-
-void wire_write_put_request(const struct wire_write_request *m, struct buf *out)
-{
-    write_request(m, &put_numbers, out);
-}
-
-void wire_write_patch_request(const struct wire_write_request *m, struct buf *out)
-{
-    write_request(m, &patch_numbers, out);
-}
-
-void wire_write_delete_request(const struct wire_write_request *m, struct buf *out)
-{
-    write_request(m, &delete_numbers, out);
-}
-
-enum errc wire_read_write_response(struct arena *a, struct str in, struct wire_write_response *ret,
-                                   struct err *err)
-{
-    const Watch__V1__PutResponse *m = NULL;
-    enum errc code = wire_unpack(a, &watch__v1__put_response__descriptor, in, &m, err);
-    if (code == OK) {
-        wire_object_of(m->object, &ret->object);
-        ret->result = (enum wire_result)m->result;
-        ret->uid = str_of(m->uid);
-        ret->generation = m->generation;
-    }
-    return code;
-}
-
-void wire_write_write_response(const struct wire_write_response *m, struct buf *out)
-{
-    struct wire_doc d = {.size = m->object.json.n, .n_runs = 1};
-    d.runs[0] = m->object.json;
-    wire_add_object(out, WRITTEN_OBJECT, &m->object.key, m->object.rv, &d);
-    pb_add_u64(out, WRITTEN_RESULT, (uint64_t)m->result);
-    pb_add_str(out, WRITTEN_UID, m->uid);
-    pb_add_u64(out, WRITTEN_GENERATION, m->generation);
 }

@@ -9,6 +9,8 @@
 /* svc_object.c */
 void object_get(struct call *c, struct str in);
 void object_list(struct call *c, struct str in);
+
+/* svc_write.c */
 void object_put(struct call *c, struct str in);
 void object_patch(struct call *c, struct str in);
 void object_delete(struct call *c, struct str in);

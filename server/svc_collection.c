@@ -12,6 +12,7 @@
 #include "proto/wire.h"
 #include "server/rpc.h"
 #include "server/services.h"
+#include "server/write_request.h"
 #include "store/base/mem.h"
 
 #define PAGE_OBJECTS 500
@@ -110,9 +111,7 @@ static void collection_answer(struct task *t)
         if (w->err.code == OK) {
             struct wire_write_response outcome = {
                 .object = {.key = w->key, .rv = w->rv},
-                .result = w->result == WRITE_DELETED   ? WIRE_RESULT_DELETED
-                          : w->result == WRITE_UPDATED ? WIRE_RESULT_UPDATED
-                                                       : WIRE_RESULT_UNCHANGED,
+                .result = write_request_result(w->result),
                 .uid = str_of(w->pre.uid),
                 .generation = w->generation,
             };

@@ -97,6 +97,11 @@ static enum errc refuse_reuse(struct write *w)
                      "was used for another write; use 16 new random bytes for each");
 }
 
+static enum asked asked_by(const struct write *w)
+{
+    return w->verb == WRITE_DELETE ? ASKED_DELETE : ASKED_OTHER;
+}
+
 /* True if w repeats a request that was answered, or one of this batch. */
 static bool answer_repeat(struct batch *b, struct requests *requests, size_t i)
 {
@@ -121,9 +126,8 @@ static bool answer_repeat(struct batch *b, struct requests *requests, size_t i)
     if (a == NULL) {
         return false;
     }
-    bool same = a->key_hash == requests_key_hash(&w->key) &&
-                (a->result == WRITE_DELETED) == (w->verb == WRITE_DELETE);
-    if (!same) {
+    bool same = a->asked == ASKED_UNKNOWN || a->asked == asked_by(w);
+    if (!same || a->key_hash != requests_key_hash(&w->key)) {
         (void)refuse_reuse(w);
         return true;
     }
@@ -145,7 +149,11 @@ void judge_write(struct batch *b, struct requests *requests, size_t i)
 static void remember(const struct write *w, struct requests *requests, mono_ms_t now)
 {
     if (w->has_request_id && w->err.code == OK && !w->dry_run) {
-        struct answer a = {w->result, w->rv, w->generation, requests_key_hash(&w->key)};
+        struct answer a = {.asked = asked_by(w),
+                           .result = w->result,
+                           .rv = w->rv,
+                           .generation = w->generation,
+                           .key_hash = requests_key_hash(&w->key)};
         requests_keep(requests, w->request_id, &a, now);
     }
 }

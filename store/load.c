@@ -28,14 +28,7 @@ static bool load_request(void *arg, const struct event *ev, size_t bytes)
     if (ev->request_id.n != REQUEST_ID_LEN || r->wall - ev->time > REQUESTS_KEEP_MS) {
         return true;
     }
-    struct answer a = {
-        .result = ev->cause == CAUSE_CREATED   ? WRITE_CREATED
-                  : ev->cause == CAUSE_UPDATED ? WRITE_UPDATED
-                                               : WRITE_DELETED,
-        .rv = ev->rv,
-        .generation = ev->generation,
-        .key_hash = requests_key_hash(&ev->key),
-    };
+    struct answer a = requests_answer_of(ev);
     requests_keep(r->requests, (const uint8_t *)ev->request_id.p, &a, r->mono);
     return true;
 }

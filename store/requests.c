@@ -76,3 +76,16 @@ uint64_t requests_key_hash(const struct key *k)
     h = XXH3_64bits_withSeed(k->ns.p, k->ns.n, h);
     return XXH3_64bits_withSeed(k->name.p, k->name.n, h);
 }
+
+struct answer requests_answer_of(const struct event *ev)
+{
+    return (struct answer){
+        .asked = ev->cause == CAUSE_CREATED ? ASKED_OTHER : ASKED_UNKNOWN,
+        .result = ev->cause == CAUSE_CREATED   ? WRITE_CREATED
+                  : ev->cause == CAUSE_UPDATED ? WRITE_UPDATED
+                                               : WRITE_DELETED,
+        .rv = ev->rv,
+        .generation = ev->generation,
+        .key_hash = requests_key_hash(&ev->key),
+    };
+}

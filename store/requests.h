@@ -12,7 +12,12 @@
 
 struct requests;
 
+/* What was asked: a delete may be answered as other writes are (it waits for finalizers), and any
+ * other may be answered DELETED (it took the last of them). */
+enum asked { ASKED_UNKNOWN, ASKED_DELETE, ASKED_OTHER };
+
 struct answer {
+    enum asked asked;
     enum write_result result;
     rv_t rv; /* as in struct write */
     uint64_t generation;
@@ -27,5 +32,8 @@ const struct answer *requests_find(struct requests *r, const uint8_t id[REQUEST_
 void requests_keep(struct requests *r, const uint8_t id[REQUEST_ID_LEN],
                    const struct answer *answer, mono_ms_t now);
 uint64_t requests_key_hash(const struct key *k);
+
+/* What was answered to the write that made this event, as far as that can be told from it. */
+struct answer requests_answer_of(const struct event *ev);
 
 #endif

@@ -287,14 +287,7 @@ void writer_committed(struct writer *w, const struct change *changes, size_t n)
     for (size_t i = 0; i < n; i++) {
         const struct event *ev = &changes[i].event;
         if (ev->request_id.n == REQUEST_ID_LEN) {
-            struct answer a = {
-                .result = ev->cause == CAUSE_CREATED   ? WRITE_CREATED
-                          : ev->cause == CAUSE_UPDATED ? WRITE_UPDATED
-                                                       : WRITE_DELETED,
-                .rv = ev->rv,
-                .generation = ev->generation,
-                .key_hash = requests_key_hash(&ev->key),
-            };
+            struct answer a = requests_answer_of(ev);
             requests_keep(w->requests, (const uint8_t *)ev->request_id.p, &a, now);
         }
     }

@@ -94,11 +94,19 @@ static struct wire_write_request rnd_write(struct rnd *r)
         .key = rnd_key(r),
         .json = rnd_text(r, 3000),
         .mode = (int)rnd_below(r, 3),
-        .scope = (int)rnd_below(r, 3),
+        .scope = (int)rnd_below(r, 5),
+        .type = (int)rnd_below(r, 3),
+        .patch_scope = (int)rnd_below(r, 3),
+        .propagation = (int)rnd_below(r, 2),
         .pre.rv = rnd_bool(r) ? rnd_u64(r) : 0,
         .dry_run = rnd_bool(r),
         .request_id = rnd_bool(r) ? rnd_bytes(r, REQUEST_ID_LEN) : STR_EMPTY,
         .return_object = rnd_bool(r),
+        .ttl_ms = rnd_bool(r) ? rnd_u64(r) : 0,
+        .no_ttl = rnd_bool(r),
+        .field_manager = rnd_text(r, 128),
+        .generate_name = rnd_bool(r),
+        .force = rnd_bool(r),
     };
     if (rnd_bool(r)) {
         random_uuid(m.pre.uid);
@@ -113,6 +121,13 @@ static void assert_write(const struct wire_write_request *got,
     assert_str(got->json, wanted->json);
     assert_int_equal(got->mode, wanted->mode);
     assert_int_equal(got->scope, wanted->scope);
+    assert_int_equal(got->type, wanted->type);
+    assert_int_equal(got->patch_scope, wanted->patch_scope);
+    assert_int_equal(got->propagation, wanted->propagation);
+    assert_true(got->ttl_ms == wanted->ttl_ms && got->no_ttl == wanted->no_ttl);
+    assert_str(got->field_manager, wanted->field_manager);
+    assert_int_equal(got->generate_name, wanted->generate_name);
+    assert_int_equal(got->force, wanted->force);
     assert_int_equal(got->pre.rv, wanted->pre.rv);
     assert_string_equal(got->pre.uid, wanted->pre.uid);
     assert_int_equal(got->dry_run, wanted->dry_run);
@@ -129,6 +144,8 @@ static void put_requests_come_back(void **state)
         wire_write_put_request(&m, &f->out);
         assert_as_packed(&watch__v1__put_request__descriptor, buf_str(&f->out));
         assert_int_equal(wire_read_put_request(&f->arena, buf_str(&f->out), &back, &f->err), OK);
+        m.type = m.patch_scope = m.propagation = 0;
+        m.force = false;
         assert_write(&back, &m);
     }
 }
@@ -142,7 +159,8 @@ static void patch_requests_come_back(void **state)
         wire_write_patch_request(&m, &f->out);
         assert_as_packed(&watch__v1__patch_request__descriptor, buf_str(&f->out));
         assert_int_equal(wire_read_patch_request(&f->arena, buf_str(&f->out), &back, &f->err), OK);
-        m.mode = m.scope = 0;
+        m.mode = m.scope = m.propagation = 0;
+        m.generate_name = false;
         assert_write(&back, &m);
     }
 }
@@ -156,8 +174,10 @@ static void delete_requests_come_back(void **state)
         wire_write_delete_request(&m, &f->out);
         assert_as_packed(&watch__v1__delete_request__descriptor, buf_str(&f->out));
         assert_int_equal(wire_read_delete_request(&f->arena, buf_str(&f->out), &back, &f->err), OK);
-        m.mode = m.scope = 0;
-        m.json = STR_EMPTY;
+        m.mode = m.scope = m.type = m.patch_scope = 0;
+        m.json = m.field_manager = STR_EMPTY;
+        m.ttl_ms = 0;
+        m.no_ttl = m.generate_name = m.force = false;
         assert_write(&back, &m);
     }
 }

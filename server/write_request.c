@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/write_request.h"
+
+#include "store/model/json.h"
+#include "store/model/metadata.h"
+#include "store/model/name.h"
+
+enum errc request_key(struct key *k, struct err *err)
+{
+    if (k->resource.n == 0) {
+        k->resource = STR(RESOURCE_DEFAULT);
+    }
+    if (k->ns.n == 0) {
+        k->ns = STR(NAMESPACE_DEFAULT);
+    }
+    if (str_eq(k->resource, STR(RESOURCE_ALL))) {
+        return err_field(err, ERR_INVALID, "key.resource",
+                         "\"all\" stands for every resource, but one object is meant here");
+    }
+    return name_check_key(k, err);
+}
+
+static enum errc take_request_id(struct str id, struct write *w, struct err *err)
+{
+    if (id.n == 0) {
+        return OK;
+    }
+    if (id.n != REQUEST_ID_LEN) {
+        return err_field(err, ERR_INVALID, "request_id", "must be %d bytes or empty, not %zu",
+                         REQUEST_ID_LEN, id.n);
+    }
+    w->has_request_id = true;
+    memcpy(w->request_id, id.p, REQUEST_ID_LEN);
+    return OK;
+}
+
+/* What all writes have. */
+static enum errc take_common(struct write_request *r, const struct wire_write_request *req,
+                             struct err *err)
+{
+    struct write *w = &r->write;
+    w->key = req->key;
+    w->pre = req->pre;
+    w->dry_run = req->dry_run;
+    r->return_object = req->return_object;
+    enum errc rc = request_key(&w->key, err);
+    return rc == OK ? take_request_id(req->request_id, w, err) : rc;
+}
+
+/* What the document demands and what the request demands are one precondition. */
+static enum errc merge_precondition(struct precondition *pre, const struct precondition *doc,
+                                    struct err *err)
+{
+    if (doc->rv != 0) {
+        if (pre->rv != 0 && pre->rv != doc->rv) {
+            return err_field(err, ERR_INVALID, "precondition.resource_version",
+                             "differs from metadata.resourceVersion in the document");
+        }
+        pre->rv = doc->rv;
+    }
+    if (doc->uid[0] != '\0') {
+        if (pre->uid[0] != '\0' && strcmp(pre->uid, doc->uid) != 0) {
+            return err_field(err, ERR_INVALID, "precondition.uid",
+                             "differs from metadata.uid in the document");
+        }
+        memcpy(pre->uid, doc->uid, sizeof(pre->uid));
+    }
+    return OK;
+}
+
+static enum errc parse_json(struct write_request *r, struct str text, size_t limit, struct err *err)
+{
+    if (text.n > limit) {
+        return err_field(err, ERR_TOO_LARGE, "json",
+                         "the document has %zu bytes; at most %zu are taken", text.n, limit);
+    }
+    return json_text_parse(text, "json", &r->json, err);
+}
+
+/* The tree waits in the writer's queue, and counts there for what it takes. */
+static void send_tree(struct write_request *r, enum write_verb verb)
+{
+    r->write.verb = verb;
+    r->write.json = r->json;
+    r->write.bytes += json_tree_bytes(r->json);
+}
+
+/* A whole object whose draft the writer makes. */
+static enum errc put_tree(struct write_request *r, struct err *err)
+{
+    struct precondition in_document = {0};
+    enum errc rc = metadata_expectations(json_object_get(r->json, "metadata"), &in_document.rv,
+                                         in_document.uid, sizeof(in_document.uid), err);
+    if (rc == OK) {
+        rc = merge_precondition(&r->write.pre, &in_document, err);
+    }
+    send_tree(r, WRITE_PUT);
+    return rc;
+}
+
+static enum errc put_draft(struct write_request *r, size_t limit, struct err *err)
+{
+    struct write *w = &r->write;
+    struct precondition in_document = {0};
+    if (draft_new(&w->key, r->json, limit, &r->draft, &in_document, err) != OK) {
+        return err->code;
+    }
+    json_decrefp(&r->json);
+    w->verb = WRITE_PUT;
+    w->draft = r->draft;
+    w->bytes += draft_size(r->draft);
+    return merge_precondition(&w->pre, &in_document, err);
+}
+
+enum errc write_request_put(struct write_request *r, const struct wire_write_request *req,
+                            size_t limit, struct err *err)
+{
+    static const enum write_mode modes[] = {
+        [WIRE_PUT_ANY] = WRITE_ANY,
+        [WIRE_PUT_CREATE] = WRITE_CREATE,
+        [WIRE_PUT_UPDATE] = WRITE_UPDATE,
+    };
+    struct write *w = &r->write;
+    enum document_form form;
+    if (take_common(r, req, err) != OK || parse_json(r, req->json, limit, err) != OK ||
+        document_form_of(r->json, &form, err) != OK) {
+        return err->code;
+    }
+    w->mode = modes[req->mode];
+    switch ((enum wire_put_scope)req->scope) {
+    case WIRE_SCOPE_STATUS:
+        if (form != DOCUMENT_WHOLE) {
+            return err_field(err, ERR_INVALID, "json",
+                             "must be an object with a status; put the new status into a member "
+                             "\"status\"");
+        }
+        if (w->mode == WRITE_CREATE) {
+            return err_field(err, ERR_INVALID, "mode", "a status alone makes no object");
+        }
+        w->scope = WRITE_SCOPE_STATUS;
+        return put_tree(r, err);
+    case WIRE_SCOPE_SPEC:
+        send_tree(r, WRITE_SPEC);
+        return OK;
+    case WIRE_SCOPE_WHOLE:
+        return put_draft(r, limit, err);
+    case WIRE_SCOPE_AUTO:
+    case WIRE_SCOPE_KEEP_STATUS:
+        break;
+    }
+    if (form == DOCUMENT_SPEC) {
+        send_tree(r, WRITE_SPEC);
+        return OK;
+    }
+    if (req->scope == WIRE_SCOPE_KEEP_STATUS) {
+        w->scope = WRITE_SCOPE_KEEP_STATUS;
+        return put_tree(r, err);
+    }
+    return put_draft(r, limit, err);
+}
+
+enum errc write_request_patch(struct write_request *r, const struct wire_write_request *req,
+                              size_t limit, struct err *err)
+{
+    static const enum write_scope scopes[] = {
+        [WIRE_PATCH_SCOPE_WHOLE] = WRITE_SCOPE_WHOLE,
+        [WIRE_PATCH_SCOPE_STATUS] = WRITE_SCOPE_STATUS,
+        [WIRE_PATCH_SCOPE_KEEP_STATUS] = WRITE_SCOPE_KEEP_STATUS,
+    };
+    if (take_common(r, req, err) != OK || parse_json(r, req->json, limit, err) != OK) {
+        return err->code;
+    }
+    if (!json_is_object(r->json)) {
+        return err_field(err, ERR_INVALID, "json", "a merge patch must be a JSON object");
+    }
+    r->write.scope = scopes[req->patch_scope];
+    send_tree(r, WRITE_PATCH);
+    return OK;
+}
+
+enum errc write_request_delete(struct write_request *r, const struct wire_write_request *req,
+                               size_t limit, struct err *err)
+{
+    (void)limit;
+    r->write.verb = WRITE_DELETE;
+    return take_common(r, req, err);
+}
+
+void write_request_fini(struct write_request *r)
+{
+    draft_free(r->draft);
+    json_decrefp(&r->json);
+    object_unref(TAKE(r->write.object));
+}
+
+enum wire_result write_request_result(enum write_result r)
+{
+    switch (r) {
+    case WRITE_CREATED:
+        return WIRE_RESULT_CREATED;
+    case WRITE_UPDATED:
+        return WIRE_RESULT_UPDATED;
+    case WRITE_UNCHANGED:
+        return WIRE_RESULT_UNCHANGED;
+    case WRITE_DELETED:
+        return WIRE_RESULT_DELETED;
+    }
+    return WIRE_RESULT_NONE;
+}
