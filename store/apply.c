@@ -159,6 +159,8 @@ static enum errc make_document(const struct write *w, const json_t *was, json_t 
         *ret = patch_merge(was, w->json);
         return OK;
     case WRITE_DELETE:
+    case WRITE_CHECK:
+    case WRITE_TXN:
         break;
     }
     return err_set(err, ERR_INTERNAL, "unknown verb %d", (int)w->verb);
@@ -221,8 +223,12 @@ enum errc apply_write(const struct write *w, const struct object *cur, const str
     if (put && w->mode == WRITE_CREATE && cur != NULL) {
         return exists(cur, err);
     }
+    bool absent = w->verb == WRITE_CHECK && w->pre.rv == 0 && w->pre.uid[0] == '\0';
+    if (absent && cur != NULL) {
+        return exists(cur, err);
+    }
     bool creates = put && w->mode != WRITE_UPDATE && w->scope != WRITE_SCOPE_STATUS;
-    if (cur == NULL && !creates) {
+    if (cur == NULL && !absent && !creates) {
         return not_found(&w->key, err);
     }
     enum errc rc = check_precondition(w, &w->pre, cur, err);
@@ -231,6 +237,10 @@ enum errc apply_write(const struct write *w, const struct object *cur, const str
     }
     if (w->verb == WRITE_DELETE) {
         return delete (cur, env, ret_result, ret_next);
+    }
+    if (w->verb == WRITE_CHECK) {
+        *ret_result = WRITE_UNCHANGED;
+        return OK;
     }
     return w->draft != NULL ? finish(w->draft, cur, env, ret_result, ret_next, err)
                             : apply_tree(w, cur, env, ret_result, ret_next, err);

@@ -176,3 +176,24 @@ rv_t batch_change(struct batch *b, const struct write *w, struct object *was, st
     }
     return rv;
 }
+
+void batch_tie(struct batch *b, size_t first)
+{
+    for (size_t i = first; i < b->n_changes; i++) {
+        b->changes[i].txn_more = b->n_changes - 1 - i;
+    }
+}
+
+void batch_undo(struct batch *b, size_t first)
+{
+    while (b->n_changes > first) {
+        size_t i = --b->n_changes;
+        struct object *was = b->was[i];
+        stage(b, &b->changes[i].event.key, was, b->changes[i].row);
+        if (b->is[i] != NULL) {
+            b->is[i]->rv = 0;
+        }
+        object_unref(was);
+        object_unref(b->is[i]);
+    }
+}

@@ -38,4 +38,9 @@ enum errc batch_current(struct batch *b, const struct key *k, struct object **re
 rv_t batch_change(struct batch *b, const struct write *w, struct object *was, struct object *is,
                   row_t row);
 
+/* The changes from the one numbered `first` on are one transaction. */
+void batch_tie(struct batch *b, size_t first);
+/* Takes back the changes from the one numbered `first` on; each is of another object. */
+void batch_undo(struct batch *b, size_t first);
+
 #endif

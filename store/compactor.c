@@ -158,7 +158,8 @@ static enum errc serve_request(struct store *s, struct compaction *c, bool *ret_
     }
     c->removed += removed;
     c->floor = store_floor(s);
-    *ret_done = rc != OK || removed < SLICE_ROWS;
+    *ret_done =
+        rc != OK || removed + TXN_OPS_MAX < SLICE_ROWS; /* a slice ends with a transaction */
     return rc;
 }
 
@@ -191,7 +192,8 @@ enum errc compact_slice(struct store *s, struct compaction *c, bool *ret_request
         return OK;
     }
     bool folded = false;
-    rv_t first = store_floor(s) + rows < upto ? store_floor(s) + rows : upto;
+    rv_t first = store_floor(s) + rows + TXN_OPS_MAX;
+    first = first < upto ? first : upto;
     enum errc rc = fold(s, first, &folded, &err);
     if (rc == OK && !folded) {
         *ret_more = true;

@@ -122,12 +122,12 @@ struct engine_ops {
      * Errors: ERR_DATA_LOSS, ERR_UNAVAILABLE. */
     enum errc (*owners)(struct engine *e, row_t row, struct buf *out, struct err *err);
 
-    /* May be NULL: nothing to compact. Deletes at most max_rows events, oldest first, with
-     * rv <= upto, never the newest, and makes the new floor durable in the same transaction.
-     * For each it calls `gone` (before the commit; borrowed) with its size, measured as in
-     * history_keys. *ret_floor is the floor afterwards, as is engine.floor. Errors: as commit;
-     * then those that were told gone are still there, or after ERR_OUTCOME_UNKNOWN may be: recover
-     * sets engine.floor to what is. */
+    /* May be NULL: nothing to compact. Deletes at most max_rows events (or one transaction), oldest
+     * first, with rv <= upto, whole transactions, never the newest event, and makes the new floor
+     * durable in the same transaction. For each it calls `gone` (before the commit; borrowed) with
+     * its size, measured as in history_keys. *ret_floor is the floor afterwards, as is
+     * engine.floor. Errors: as commit; then those that were told gone are still there, or after
+     * ERR_OUTCOME_UNKNOWN may be: recover sets engine.floor to what is. */
     enum errc (*compact)(struct engine *e, rv_t upto, size_t max_rows,
                          void (*gone)(void *arg, rv_t rv, const struct key *key, size_t bytes),
                          void *arg, rv_t *ret_floor, struct err *err);

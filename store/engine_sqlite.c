@@ -258,16 +258,36 @@ static enum errc keep_clock(struct engine *e, int64_t run_ms, struct err *err)
     return code;
 }
 
-/* Tells of the oldest events up to `upto`, at most max_rows; *ret_last is the last of them, or 0.
- */
-static int tell_gone(struct engine_sqlite *s, rv_t upto, size_t max_rows,
+/* Where at most max_rows of the oldest events end, whole transactions and not above upto; or the
+ * first transaction alone, should it have more. 0: there is none. */
+static int find_end(struct engine_sqlite *s, rv_t upto, size_t max_rows, rv_t *ret)
+{
+    CLEANUP(stmt_resetp) sqlite3_stmt *st = s->w.st[ST_HISTORY_KEYS];
+    sqlite3_bind_int64(st, 1, 0);
+    sqlite3_bind_int64(st, 2, (int64_t)upto);
+    sqlite3_bind_int64(st, 3, INT64_MAX);
+    int rc;
+    for (size_t n = 1; (rc = sqlite3_step(st)) == SQLITE_ROW; n++) {
+        struct event ev;
+        size_t bytes;
+        row_event_unchecked(st, &ev, &bytes);
+        if (n > max_rows && *ret != 0) {
+            return SQLITE_OK;
+        }
+        *ret = event_ends_txn(&ev) ? ev.rv : *ret;
+    }
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* Tells of the events up to `upto`; *ret_last is the last of them, or 0. */
+static int tell_gone(struct engine_sqlite *s, rv_t upto,
                      void (*gone)(void *arg, rv_t rv, const struct key *key, size_t bytes),
                      void *arg, rv_t *ret_last)
 {
     CLEANUP(stmt_resetp) sqlite3_stmt *st = s->w.st[ST_HISTORY_KEYS];
     sqlite3_bind_int64(st, 1, 0);
     sqlite3_bind_int64(st, 2, (int64_t)upto);
-    sqlite3_bind_int64(st, 3, max_rows < INT64_MAX ? (int64_t)max_rows : INT64_MAX);
+    sqlite3_bind_int64(st, 3, INT64_MAX);
     int rc;
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct event ev;
@@ -305,7 +325,11 @@ static enum errc compact(struct engine *e, rv_t upto, size_t max_rows,
     }
     if (rc == SQLITE_OK && top != 0) {
         upto = upto < s->folded ? upto : s->folded; /* the rest is still needed by objects */
-        rc = tell_gone(s, upto < top ? upto : top - 1, max_rows, gone, arg, &last);
+        rv_t end = 0;
+        rc = max_rows != 0 ? find_end(s, upto < top ? upto : top - 1, max_rows, &end) : SQLITE_OK;
+        if (rc == SQLITE_OK && end != 0) {
+            rc = tell_gone(s, end, gone, arg, &last);
+        }
     }
     if (rc == SQLITE_OK && last != 0) {
         sqlite3_bind_int64(s->w.st[ST_EVENTS_DROP], 1, (int64_t)last);

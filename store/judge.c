@@ -5,6 +5,7 @@
 
 #include "store/apply.h"
 #include "store/base/metric.h"
+#include "store/transact.h"
 
 /* ---- One write ------------------------------------------------------------------------------ */
 
@@ -38,7 +39,7 @@ static bool too_many_objects(const struct batch *b)
     return n + b->n_changes >= s->opt.objects_max;
 }
 
-static enum errc judge(struct batch *b, struct write *w)
+enum errc judge_one(struct batch *b, struct write *w)
 {
     CLEANUP(object_unrefp) struct object *cur = NULL;
     CLEANUP(object_unrefp) struct object *next = NULL;
@@ -66,9 +67,11 @@ static enum errc judge(struct batch *b, struct write *w)
                        (unsigned long long)s->opt.objects_max);
     }
     struct object *shown = next != NULL ? next : cur;
-    w->object = object_ref(shown);
-    w->generation = shown->generation;
-    w->rv = shown->rv;
+    if (shown != NULL) {
+        w->object = object_ref(shown);
+        w->generation = shown->generation;
+        w->rv = shown->rv;
+    }
     if (w->result != WRITE_UNCHANGED && !w->dry_run) {
         if (next != NULL || w->result == WRITE_DELETED) {
             w->rv = batch_change(b, w, TAKE(cur), TAKE(next), row);
@@ -91,6 +94,14 @@ static void recall_object(struct store *s, struct write *w)
     }
 }
 
+void judge_recall(struct store *s, const struct answer *a, struct write *w)
+{
+    w->result = a->result;
+    w->rv = a->rv;
+    w->generation = a->generation;
+    recall_object(s, w);
+}
+
 static enum errc refuse_reuse(struct write *w)
 {
     return err_field(&w->err, ERR_INVALID, "request_id",
@@ -100,6 +111,12 @@ static enum errc refuse_reuse(struct write *w)
 static enum asked asked_by(const struct write *w)
 {
     return w->verb == WRITE_DELETE ? ASKED_DELETE : ASKED_OTHER;
+}
+
+/* Of the objects it is about. */
+static uint64_t write_hash(const struct write *w)
+{
+    return w->verb == WRITE_TXN ? transact_hash(w) : requests_key_hash(&w->key);
 }
 
 /* True if w repeats a request that was answered, or one of this batch. */
@@ -115,7 +132,7 @@ static bool answer_repeat(struct batch *b, struct requests *requests, size_t i)
             memcmp(o->request_id, w->request_id, REQUEST_ID_LEN) != 0) {
             continue;
         }
-        if (!key_eq(&o->key, &w->key) || o->verb != w->verb) {
+        if (o->verb != w->verb || write_hash(o) != write_hash(w)) {
             (void)refuse_reuse(w);
         } else {
             b->repeats[i] = b->writes[k];
@@ -124,36 +141,51 @@ static bool answer_repeat(struct batch *b, struct requests *requests, size_t i)
     }
     const struct answer *a = requests_find(requests, w->request_id);
     if (a == NULL) {
-        return false;
+        return w->verb == WRITE_TXN && transact_repeat(b->store, requests, w);
     }
     bool same = a->asked == ASKED_UNKNOWN || a->asked == asked_by(w);
-    if (!same || a->key_hash != requests_key_hash(&w->key)) {
+    if (!same || a->key_hash != write_hash(w)) {
         (void)refuse_reuse(w);
-        return true;
+    } else if (w->verb == WRITE_TXN) {
+        (void)transact_repeat(b->store, requests, w);
+    } else {
+        judge_recall(b->store, a, w);
     }
-    w->result = a->result;
-    w->rv = a->rv;
-    w->generation = a->generation;
-    recall_object(b->store, w);
     return true;
 }
 
 void judge_write(struct batch *b, struct requests *requests, size_t i)
 {
     if (!answer_repeat(b, requests, i)) {
-        enum errc rc = judge(b, b->writes[i]);
-        assert(rc == b->writes[i]->err.code);
+        struct write *w = b->writes[i];
+        enum errc rc = w->verb == WRITE_TXN ? transact(b, w) : judge_one(b, w);
+        assert(rc == w->err.code);
+    }
+}
+
+static void answer_alike(struct write *w, const struct write *first)
+{
+    w->err = first->err;
+    w->result = first->result;
+    w->rv = first->rv;
+    w->generation = first->generation;
+    w->object = first->object != NULL ? object_ref(first->object) : NULL;
+    for (size_t i = 0; i < w->n_ops; i++) {
+        answer_alike(&w->ops[i], &first->ops[i]);
     }
 }
 
 static void remember(const struct write *w, struct requests *requests, mono_ms_t now)
 {
     if (w->has_request_id && w->err.code == OK && !w->dry_run) {
+        for (size_t i = 0; i < w->n_ops; i++) {
+            remember(&w->ops[i], requests, now);
+        }
         struct answer a = {.asked = asked_by(w),
                            .result = w->result,
                            .rv = w->rv,
                            .generation = w->generation,
-                           .key_hash = requests_key_hash(&w->key)};
+                           .key_hash = write_hash(w)};
         requests_keep(requests, w->request_id, &a, now);
     }
 }
@@ -163,13 +195,8 @@ void judge_settle(struct batch *b, struct requests *requests)
     mono_ms_t now = clock_mono(b->store->clock);
     for (size_t i = 0; i < b->n_writes; i++) {
         struct write *w = b->writes[i];
-        const struct write *first = b->repeats[i];
-        if (first != NULL) {
-            w->err = first->err;
-            w->result = first->result;
-            w->rv = first->rv;
-            w->generation = first->generation;
-            w->object = first->object != NULL ? object_ref(first->object) : NULL;
+        if (b->repeats[i] != NULL) {
+            answer_alike(w, b->repeats[i]);
         } else {
             remember(w, requests, now);
         }

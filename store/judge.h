@@ -14,4 +14,10 @@ void judge_write(struct batch *b, struct requests *requests, size_t i);
  * and remembers those with a request id. */
 void judge_settle(struct batch *b, struct requests *requests);
 
+/* Judges one write that is not a transaction, without regard to its request id: fills it and adds
+ * its change. Returns w->err.code; failing, nothing was added. */
+enum errc judge_one(struct batch *b, struct write *w) NODISCARD;
+/* The answer that was given to a write, as it is remembered. */
+void judge_recall(struct store *s, const struct answer *a, struct write *w);
+
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Invariants:
  *   (1) segments ascend and do not overlap; every event > start and <= the last one is in one;
- *   (2) a published segment's records never change; its encodings are added under `encode`. */
+ *   (2) a published segment's records never change; its encodings are added under `encode`;
+ *   (3) a transaction lies in one segment, so what the log no longer holds ends with a whole one.
+ */
 #include "store/log.h"
 
 #include <assert.h>
@@ -171,17 +173,24 @@ static struct segment *ring_shift(struct log *l)
     return s;
 }
 
+/* How many of the events make the next segment (3). */
+static size_t segment_take(const struct event *const *events, size_t n)
+{
+    size_t bytes = 0, whole = 0;
+    for (size_t i = 0; i < n; i++) {
+        bytes += sizeof(struct record) + event_text_bytes(events[i]);
+        if (bytes > SEGMENT_BYTES && whole != 0) {
+            return whole;
+        }
+        whole = event_ends_txn(events[i]) ? i + 1 : whole;
+    }
+    return n;
+}
+
 void log_append(struct log *l, const struct event *const *events, size_t n)
 {
     for (size_t from = 0, to; from < n; from = to) {
-        size_t bytes = 0;
-        for (to = from; to < n; to++) {
-            size_t more = sizeof(struct record) + event_text_bytes(events[to]);
-            if (to > from && bytes + more > SEGMENT_BYTES) {
-                break;
-            }
-            bytes += more;
-        }
+        to = from + segment_take(events + from, n - from);
         struct segment *s = segment_new(events + from, to - from);
         pthread_mutex_lock(&l->mu);
         assert(l->n == 0 || s->records[0].ev.rv > segment_last(ring_at(l, l->n - 1))); /* (1) */

@@ -10,13 +10,13 @@
 struct log;
 struct segment;
 
-#define SEGMENT_BYTES (32 * 1024) /* of events in one segment, or one event */
+#define SEGMENT_BYTES (32 * 1024) /* of events in one segment, or one transaction */
 
 /* Holds events > head from now on, at most cap_bytes of them (one segment at least). */
 struct log *log_new(const struct codec *codec, size_t cap_bytes, rv_t head);
 void log_free(struct log *l); /* NULL is fine. */
 
-/* Copies the events; they ascend. */
+/* Copies the events; they ascend, and end with a whole transaction. */
 void log_append(struct log *l, const struct event *const *events, size_t n);
 
 /* The segment with the first event > after, as a new reference. NULL if there is none, or if the

@@ -37,27 +37,52 @@ void snapshot_free(struct store *s, struct snapshot *sn)
     free(sn);
 }
 
+/* Where the last batch begins. */
+static size_t last_from(const struct chunk *c)
+{
+    return c->n_batches > 1 ? c->batches[c->n_batches - 2].end : 0;
+}
+
+/* Takes the transaction that is being read out of the last batch. */
+static void cut_txn(struct chunk *c)
+{
+    struct chunk_batch *b = &c->batches[c->n_batches - 1];
+    b->end = c->txn_from;
+    b->events -= c->txn_events;
+    b->rv = c->after;
+}
+
+/* One more batch, which begins with what is there of the transaction. False if the chunk is full.
+ */
+static bool add_batch(struct chunk *c, size_t n)
+{
+    if (c->n_batches == CHUNK_BATCHES || (c->n_batches != 0 && c->bytes.n + n > CHUNK_BYTES_MAX)) {
+        return false;
+    }
+    if (c->txn_events != 0) {
+        cut_txn(c);
+    }
+    c->batches[c->n_batches++].events = c->txn_events;
+    return true;
+}
+
 /* Encodes one more event into the chunk's batches. False if the chunk is full. */
 static bool add_event(struct chunk *c, const struct event *ev, enum event_form form)
 {
     const struct codec *codec = c->watcher->set->store->codec;
     size_t n = codec->event_size(ev, form, c->watcher->previous);
-    struct chunk_batch *b = c->n_batches != 0 ? &c->batches[c->n_batches - 1] : NULL;
-    size_t from = c->n_batches > 1 ? b[-1].end : 0;
-    if (b == NULL || c->bytes.n - from + n > WATCH_BATCH_BYTES) {
-        bool full = c->n_batches == CHUNK_BATCHES ||
-                    (c->n_batches != 0 && c->bytes.n + n > CHUNK_BYTES_MAX);
-        if (full) {
-            return false;
-        }
-        b = &c->batches[c->n_batches++];
-        b->events = 0;
+    bool only_txn = c->txn_events != 0 && c->txn_from == last_from(c); /* however large */
+    bool fits =
+        c->n_batches != 0 && (only_txn || c->bytes.n - last_from(c) + n <= WATCH_BATCH_BYTES);
+    if (!fits && !add_batch(c, n)) {
+        return false;
     }
+    struct chunk_batch *b = &c->batches[c->n_batches - 1];
     uint8_t *at = (uint8_t *)buf_grow(&c->bytes, n);
     (void)codec->event_write(ev, form, c->watcher->previous, at);
     b->end = c->bytes.n;
     b->events++;
-    b->rv = ev->rv;
+    b->rv = ev->txn_end;
     b->key = ev->key;
     return true;
 }
@@ -79,17 +104,38 @@ static bool step_over(struct chunk *c)
 /* ---- History ------------------------------------------------------------------------------------
  */
 
+/* A transaction of which the rest does not come now, is read again later. */
+static void drop_txn(struct chunk *c)
+{
+    if (c->txn_events != 0) {
+        bool only_txn = c->txn_from == last_from(c);
+        cut_txn(c);
+        c->n_batches -= only_txn;
+        c->bytes.n = c->txn_from;
+        c->txn_events = 0;
+    }
+}
+
 static bool take_event(void *arg, const struct event *ev)
 {
     struct chunk *c = arg;
     enum event_form form = FORM_PLAIN;
-    if (watch_judge(c->watcher->selections, ev, &form) && !add_event(c, ev, form)) {
-        c->stopped = true;
-        return false;
+    if (watch_judge(c->watcher->selections, ev, &form)) {
+        if (!add_event(c, ev, form)) {
+            c->stopped = true;
+            return false;
+        }
+        c->txn_events++;
+    }
+    bool over = step_over(c);
+    if (!event_ends_txn(ev)) {
+        return true;
     }
     c->after = ev->rv;
-    c->stopped = step_over(c);
-    return !c->stopped;
+    c->txn_from = c->bytes.n;
+    c->txn_events = 0;
+    c->stopped = over;
+    return !over;
 }
 
 static enum errc history_step(struct chunk *c, struct engine_reader *r)
@@ -106,6 +152,7 @@ static enum errc history_step(struct chunk *c, struct engine_reader *r)
         step_begin(c);
         /* `upto` is at or below the head, so the view shows it. */
         rc = ops->history(r, c->after, c->upto, take_event, c, &c->err);
+        drop_txn(c);
         if (rc == ERR_EXPIRED) {
             rc = err_version(&c->err, ERR_EXPIRED, c->after, store_floor(s), store_head(s));
         }

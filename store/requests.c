@@ -70,13 +70,6 @@ void requests_keep(struct requests *r, const uint8_t id[REQUEST_ID_LEN],
     TAILQ_INSERT_TAIL(&r->oldest_first, q, by_age);
 }
 
-uint64_t requests_key_hash(const struct key *k)
-{
-    XXH64_hash_t h = XXH3_64bits(k->resource.p, k->resource.n);
-    h = XXH3_64bits_withSeed(k->ns.p, k->ns.n, h);
-    return XXH3_64bits_withSeed(k->name.p, k->name.n, h);
-}
-
 struct answer requests_answer_of(const struct event *ev)
 {
     return (struct answer){
@@ -88,4 +81,21 @@ struct answer requests_answer_of(const struct event *ev)
         .generation = ev->generation,
         .key_hash = requests_key_hash(&ev->key),
     };
+}
+
+uint64_t requests_key_hash(const struct key *k)
+{
+    XXH64_hash_t h = XXH3_64bits(k->resource.p, k->resource.n);
+    h = XXH3_64bits_withSeed(k->ns.p, k->ns.n, h);
+    return XXH3_64bits_withSeed(k->name.p, k->name.n, h);
+}
+
+void requests_derive(const uint8_t id[REQUEST_ID_LEN], const struct key *k,
+                     uint8_t ret[REQUEST_ID_LEN])
+{
+    XXH128_canonical_t part;
+    XXH128_canonicalFromHash(&part,
+                             XXH3_128bits_withSeed(id, REQUEST_ID_LEN, requests_key_hash(k)));
+    _Static_assert(sizeof(part.digest) == REQUEST_ID_LEN, "an id is as long as such a hash");
+    memcpy(ret, part.digest, REQUEST_ID_LEN);
 }

@@ -32,6 +32,9 @@ const struct answer *requests_find(struct requests *r, const uint8_t id[REQUEST_
 void requests_keep(struct requests *r, const uint8_t id[REQUEST_ID_LEN],
                    const struct answer *answer, mono_ms_t now);
 uint64_t requests_key_hash(const struct key *k);
+/* The id of one object's part of a transaction. */
+void requests_derive(const uint8_t id[REQUEST_ID_LEN], const struct key *k,
+                     uint8_t ret[REQUEST_ID_LEN]);
 
 /* What was answered to the write that made this event, as far as that can be told from it. */
 struct answer requests_answer_of(const struct event *ev);

@@ -65,6 +65,8 @@ enum write_verb {
     WRITE_SPEC,  /* json: the new spec of the object */
     WRITE_PATCH, /* json: a merge patch of the object */
     WRITE_DELETE,
+    WRITE_CHECK, /* demands pre; without it: that there is no object */
+    WRITE_TXN,   /* ops: all of them or none */
 };
 enum write_mode { WRITE_ANY, WRITE_CREATE, WRITE_UPDATE };
 /* The status is a subresource: a write is of the whole object, or of one side of it. */
@@ -74,6 +76,9 @@ enum write_scope {
     WRITE_SCOPE_KEEP_STATUS, /* the status stays, if there is an object */
 };
 enum write_result { WRITE_CREATED = 1, WRITE_UPDATED, WRITE_UNCHANGED, WRITE_DELETED };
+
+#define TXN_OPS_MAX   100
+#define TXN_BYTES_MAX (1024 * 1024) /* of the documents of its events; and of those before */
 
 struct write {
     /* In; all borrowed until done. */
@@ -87,13 +92,17 @@ struct write {
     bool dry_run;
     bool has_request_id;
     uint8_t request_id[REQUEST_ID_LEN];
+    struct write *ops; /* TXN: at most TXN_OPS_MAX of other verbs, each of another
+                          object; only what they are about is filled in, not how they
+                          are answered */
+    size_t n_ops;
     size_t bytes;                  /* of the request, for the bounds of queue and batch */
     void (*done)(struct write *w); /* on the writer, after the commit was published */
     void *arg;                     /* the caller's */
     /* Out. */
-    struct err err; /* err.code is OK on success */
+    struct err err; /* err.code is OK on success; TXN: names the operation in `field` */
     enum write_result result;
-    rv_t rv;               /* of the object; of a deletion: the deletion's */
+    rv_t rv;               /* of the object; of a deletion: the deletion's; TXN: shows all of it */
     struct object *object; /* new reference, the caller's: state after the write; of a deletion
                               the last state. May be NULL when a repeated request is answered
                               whose event is compacted. */

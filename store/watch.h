@@ -47,7 +47,7 @@ enum errc watcher_open(struct watch_set *set, const struct watcher_options *opt,
 /* Never delivers again. NULL is fine. */
 void watcher_close(struct watcher *w);
 
-#define WATCH_BATCH_BYTES (64 * 1024) /* of one batch, or one event */
+#define WATCH_BATCH_BYTES (64 * 1024) /* of one batch, or one event, or one transaction */
 #define WATCH_PIECES_MAX  8
 
 struct watch_piece {

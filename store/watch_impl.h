@@ -38,11 +38,11 @@ struct snapshot {
 
 #define CHUNK_BATCHES 4
 
-/* One batch of a chunk: bytes up to `end`, the position after it. */
+/* One batch of a chunk: bytes up to `end`, the position after it. Replay: whole transactions. */
 struct chunk_batch {
     size_t end;
     size_t events;
-    rv_t rv;        /* replay: of the last event */
+    rv_t rv;        /* replay: the end of the last transaction */
     size_t key_end; /* snapshot: where the last key's texts end in chunk.keys */
     struct key key; /*           and their lengths */
 };
@@ -55,9 +55,11 @@ struct chunk {
     rv_t after, upto; /* replay: events in (after, upto] are still to be read */
     struct buf bytes; /* while it is filled */
     struct buf keys;
-    size_t rows;     /* looked at in this step */
-    mono_ms_t until; /* of this step */
-    bool stopped;    /* before the end: the step was over or the chunk full */
+    size_t txn_from, txn_events; /* replay: the transaction that is being read: where it begins in
+                                    bytes, and how many of its events are there */
+    size_t rows;                 /* looked at in this step */
+    mono_ms_t until;             /* of this step */
+    bool stopped;                /* before the end: the step was over or the chunk full */
     struct chunk_batch batches[CHUNK_BATCHES];
     size_t n_batches, taken;
     struct blob *blob;

@@ -177,8 +177,8 @@ static bool group_concerned(const struct idle_group *g, const struct event *ev)
            (ev->prev_rv != 0 && selector_match(g->labels, ev->prev_labels));
 }
 
-/* Wakes the idle watchers that the event may concern. */
-static void show(struct watch_set *set, const struct event *ev)
+/* Wakes the idle watchers that the event may concern; they have pulled everything <= `before`. */
+static void show(struct watch_set *set, const struct event *ev, rv_t before)
 {
     char key[BUCKET_KEY_MAX];
     for (unsigned shape = 0; shape < 8; shape++) {
@@ -194,7 +194,7 @@ static void show(struct watch_set *set, const struct event *ev)
         struct idle_group *g = LIST_FIRST(&b->groups);
         while (g != NULL) {
             struct idle_group *next = LIST_NEXT(g, link);
-            if (group_concerned(g, ev) && wake_group(set, g, ev->rv - 1)) {
+            if (group_concerned(g, ev) && wake_group(set, g, before)) {
                 HASH_FIND(hh, set->buckets, key, n, b);
                 next = b != NULL ? LIST_FIRST(&b->groups) : NULL;
             }
@@ -215,6 +215,7 @@ static void wake_all(struct watch_set *set)
 static void advance(struct watch_set *set, rv_t head)
 {
     struct log *log = set->store->log;
+    rv_t before = set->at; /* the end of the transaction before the one that is shown */
     while (set->at < head) {
         if (set->buckets == NULL) {
             set->at = head;
@@ -234,8 +235,9 @@ static void advance(struct watch_set *set, rv_t head)
             if (ev->rv > head) { /* (3) */
                 break;
             }
-            show(set, ev);
+            show(set, ev, before);
             set->at = ev->rv;
+            before = event_ends_txn(ev) ? ev->rv : before;
         }
         segment_unref(s);
     }

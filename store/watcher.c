@@ -9,7 +9,9 @@
  *
  * Invariants:
  *   (1) the cursor only moves up, and only over events that were handed out or do not match;
- *   (2) nothing beyond set->at is taken from the log: the index shows it later, exactly once. */
+ *   (2) nothing beyond set->at is taken from the log: the index shows it later, exactly once;
+ *   (3) a pull leaves the cursor at the end of a transaction: one is handed out whole, or not yet.
+ */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -17,6 +19,8 @@
 
 #define PULL_SCAN   2048 /* events looked at in one pull */
 #define PULL_PIECES 256  /* runs of bytes gathered before they are copied to one */
+
+_Static_assert(TXN_OPS_MAX <= PULL_PIECES, "a transaction is gathered whole");
 
 bool watch_judge(const struct selections *sel, const struct event *ev, enum event_form *ret_form)
 {
@@ -265,11 +269,38 @@ static void runs_to_batch(struct watcher *w, const struct run *runs, size_t n,
     b->pieces[b->n_pieces++] = (struct watch_piece){copy, 0, b->bytes};
 }
 
+/* The batch as it was before the transaction that is being gathered. */
+struct mark {
+    rv_t cursor;
+    size_t n, last_n; /* runs, and the bytes of the last one */
+    size_t bytes, events;
+};
+
+static struct mark mark_here(const struct watcher *w, const struct run *runs, size_t n,
+                             const struct watch_batch *b)
+{
+    return (struct mark){w->cursor, n, n != 0 ? runs[n - 1].n : 0, b->bytes, b->events};
+}
+
+static void return_to(const struct mark *m, struct watcher *w, struct run *runs, size_t *n,
+                      struct watch_batch *b)
+{
+    w->cursor = m->cursor;
+    *n = m->n;
+    if (m->n != 0) {
+        runs[m->n - 1].n = m->last_n;
+    }
+    b->bytes = m->bytes;
+    b->events = m->events;
+}
+
 /* Gathers matching events of one segment; false when the batch is full. */
 static bool gather(struct watcher *w, struct segment *s, struct run *runs, size_t *n,
                    struct watch_batch *b, size_t *scanned)
 {
     struct log *log = w->set->store->log;
+    struct mark before = mark_here(w, runs, *n, b);
+    bool full = false; /* the transaction alone is more than a batch */
     for (size_t i = segment_after(s, w->cursor); i < segment_count(s); i++) {
         const struct event *ev = segment_event(s, i);
         if (ev->rv > w->set->at) { /* (2) */
@@ -284,7 +315,11 @@ static bool gather(struct watcher *w, struct segment *s, struct run *runs, size_
             bool joins = last != NULL && last->blob == r.blob && last->at + last->n == r.at;
             if (b->bytes != 0 &&
                 (b->bytes + r.n > WATCH_BATCH_BYTES || (!joins && *n == PULL_PIECES))) {
-                return false;
+                if (before.bytes != 0) {
+                    return_to(&before, w, runs, n, b); /* (3) */
+                    return false;
+                }
+                full = true;
             }
             if (joins) {
                 last->n += r.n;
@@ -295,6 +330,12 @@ static bool gather(struct watcher *w, struct segment *s, struct run *runs, size_
             b->events++;
         }
         w->cursor = ev->rv;
+        if (event_ends_txn(ev)) {
+            if (full) {
+                return false;
+            }
+            before = mark_here(w, runs, *n, b);
+        }
     }
     return true;
 }

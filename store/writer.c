@@ -136,14 +136,22 @@ static void serve(struct writer *w, struct batch *b)
 
 /* ---- The thread ----------------------------------------------------------------------------- */
 
+/* Changes that it may make at most. */
+static size_t changes_of(const struct write *x)
+{
+    return x->verb == WRITE_TXN ? x->n_ops : 1;
+}
+
 static void take(struct writer *w, struct batch *b)
 {
-    size_t bytes = 0;
+    size_t bytes = 0, changes = 0;
     struct write *x = NULL;
     while ((x = STAILQ_FIRST(&w->queue)) != NULL && b->n_writes < BATCH_WRITES &&
+           changes + changes_of(x) <= BATCH_WRITES &&
            (b->n_writes == 0 || bytes + x->bytes <= BATCH_BYTES)) {
         STAILQ_REMOVE_HEAD(&w->queue, link);
         bytes += x->bytes;
+        changes += changes_of(x);
         b->repeats[b->n_writes] = NULL;
         b->writes[b->n_writes++] = x;
     }

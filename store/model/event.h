@@ -32,9 +32,11 @@ struct event {
     struct str body;        /* the object now; of a deletion: its last state */
     uint64_t hash;          /* of the object in body; see model/object.h */
     uint64_t spec_hash;
-    struct str delta;       /* makes the previous body out of body; meaningless if !prev_rv */
-    struct str request_id;  /* REQUEST_ID_LEN bytes, or empty */
+    struct str delta;      /* makes the previous body out of body; meaningless if !prev_rv */
+    struct str request_id; /* REQUEST_ID_LEN bytes, or empty */
 };
+
+struct object;
 
 /* How an event looks to a watcher. */
 enum event_form {
@@ -48,5 +50,15 @@ static inline bool event_is_delete(const struct event *e)
 {
     return e->cause == CAUSE_DELETED || e->cause == CAUSE_EXPIRED;
 }
+
+/* May a batch, a floor or a view end here? Not within a transaction. */
+static inline bool event_ends_txn(const struct event *e)
+{
+    return e->rv == e->txn_end;
+}
+
+/* The object before the event, as a new reference; NULL if there was none or the event's delta is
+ * damaged. */
+struct object *event_previous(const struct event *e);
 
 #endif

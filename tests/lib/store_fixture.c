@@ -232,6 +232,55 @@ enum errc fixture_put(struct fixture *f, const char *resource, const char *ns, c
     return rc;
 }
 
+static void fill_op(struct fixture_op *o, struct write *w, struct draft **ret_draft)
+{
+    struct err err = {0};
+    *w = (struct write){
+        .key = {str_of(o->resource), str_of(o->ns), str_of(o->name)},
+        .verb = o->check         ? WRITE_CHECK
+                : o->doc != NULL ? WRITE_PUT
+                                 : WRITE_DELETE,
+        .pre = {.rv = o->if_rv   },
+    };
+    if (o->doc != NULL) {
+        json_t *doc = NULL;
+        struct precondition pre = {0};
+        enum errc rc = json_text_parse(str_of(o->doc), "json", &doc, &err);
+        assert(rc == OK);
+        rc = draft_new(&w->key, doc, OBJECT_MAX_BYTES, ret_draft, &pre, &err);
+        assert(rc == OK);
+        json_decref(doc);
+        w->draft = *ret_draft;
+    }
+}
+
+enum errc fixture_txn(struct fixture *f, struct fixture_op *ops, size_t n, const uint8_t *id,
+                      bool dry_run, rv_t *ret_rv, struct err *ret_err)
+{
+    struct write *v = mem_zalloc(n * sizeof *v + 1);
+    struct draft **drafts = mem_zalloc(n * sizeof *drafts + 1);
+    struct write t = {.verb = WRITE_TXN, .ops = v, .n_ops = n, .dry_run = dry_run, .bytes = 1000};
+    for (size_t i = 0; i < n; i++) {
+        fill_op(&ops[i], &v[i], &drafts[i]);
+    }
+    if (id != NULL) {
+        t.has_request_id = true;
+        memcpy(t.request_id, id, REQUEST_ID_LEN);
+    }
+    enum errc rc = fixture_write(f, &t);
+    *ret_err = t.err;
+    *ret_rv = t.rv;
+    for (size_t i = 0; i < n; i++) {
+        ops[i].result = v[i].result;
+        ops[i].rv = v[i].rv;
+        object_unref(v[i].object);
+        draft_free(drafts[i]);
+    }
+    free(drafts);
+    free(v);
+    return rc;
+}
+
 enum errc fixture_delete(struct fixture *f, const char *resource, const char *ns, const char *name,
                          rv_t *ret_rv)
 {
@@ -344,7 +393,8 @@ enum watch_batch_kind test_watch_pull(struct test_watch *t,
         seen_fini(&s);
     }
     assert(events == b.events);
-    assert(b.events <= 1 || b.bytes <= WATCH_BATCH_BYTES);
+    t->bytes = b.bytes;
+    t->events = b.events;
     buf_fini(&bytes);
     watch_batch_fini(&b);
     t->parked = b.kind == BATCH_NONE;

@@ -27,6 +27,19 @@ enum errc fixture_write(struct fixture *f, struct write *w);
 /* Puts a whole document, {"metadata":{"labels":…},"spec":…}; labels and spec as JSON text. */
 enum errc fixture_put(struct fixture *f, const char *resource, const char *ns, const char *name,
                       const char *labels, const char *spec, rv_t *ret_rv);
+/* One operation of a transaction; doc: a whole document to put, NULL: delete or (check) only look.
+ */
+struct fixture_op {
+    const char *resource, *ns, *name;
+    const char *doc;
+    bool check;
+    rv_t if_rv;               /* 0: any */
+    enum write_result result; /* out */
+    rv_t rv;                  /* out */
+};
+/* id: NULL for none. *ret_err is the answer's. */
+enum errc fixture_txn(struct fixture *f, struct fixture_op *ops, size_t n, const uint8_t *id,
+                      bool dry_run, rv_t *ret_rv, struct err *ret_err);
 enum errc fixture_delete(struct fixture *f, const char *resource, const char *ns, const char *name,
                          rv_t *ret_rv);
 enum errc fixture_get(struct fixture *f, const char *resource, const char *ns, const char *name,
@@ -57,6 +70,7 @@ struct test_watch {
     size_t n_spec;
     bool previous;
     bool parked;
+    size_t bytes, events; /* of the last batch */
     uint8_t position[POSITION_MAX];
     size_t position_len;
 };

@@ -25,6 +25,7 @@ struct version {
 
 struct model_event {
     rv_t rv;
+    rv_t txn_end;
     int key;
     struct version before, after;
 };
@@ -211,8 +212,32 @@ static void check_synced(struct checked *c, rv_t rv)
     c->at = rv;
 }
 
+static bool is_end(rv_t rv)
+{
+    return rv == 0 || model.events[rv - 1].txn_end == rv;
+}
+
+/* A batch holds whole transactions, and more bytes than it should only in a single one. */
+static void check_batch(const struct checked *c, rv_t before, rv_t after)
+{
+    if (c->t.events == 0 && before == after) {
+        return; /* it may have begun within one */
+    }
+    assert_true(is_end(after));
+    if (c->t.bytes > WATCH_BATCH_BYTES && c->t.events > 1) {
+        size_t i = before;
+        while (!matches(&c->t, model.events[i].key, &model.events[i].before) &&
+               !matches(&c->t, model.events[i].key, &model.events[i].after)) {
+            i++;
+        }
+        assert_true(model.events[i].txn_end >= c->at);
+    }
+}
+
 static void pull(struct checked *c, bool *ret_ended)
 {
+    rv_t start = c->at;
+    bool in_snapshot = c->in_snapshot;
     struct err err = {0};
     enum errc rc = OK;
     rv_t synced = 0;
@@ -227,8 +252,14 @@ static void pull(struct checked *c, bool *ret_ended)
     }
     if (kind == BATCH_SYNCED) {
         check_synced(c, synced);
+        assert_true(is_end(synced));
     }
     rv_t rv = watcher_rv(c->t.watcher);
+    if (!in_snapshot) {
+        check_batch(c, start, rv);
+    } else {
+        assert_true(c->t.events <= 1 || c->t.bytes <= WATCH_BATCH_BYTES);
+    }
     if (!c->in_snapshot) {
         /* A bookmark would say rv: nothing that matches may lie in (at, rv]. */
         assert_true(rv >= c->at);
@@ -259,11 +290,86 @@ static void model_add(int key, rv_t rv, const struct version *after)
     assert_true(model.n < EVENTS);
     struct model_event *e = &model.events[model.n++];
     e->rv = rv;
+    e->txn_end = rv;
     e->key = key;
     e->before = model.now[key];
     e->after = *after;
     e->after.rv = rv;
     model.now[key] = e->after;
+}
+
+static const char *const label_json[] = {"{}", "{\"app\":\"x\"}", "{\"app\":\"y\"}",
+                                         "{\"app\":\"x\",\"tier\":\"1\"}"};
+static const char *const label_text[] = {"", "app=x", "app=y", "app=x,tier=1"};
+
+/* Several keys at once, at times so much that no batch holds it; at times with a demand that fails,
+ * after which nothing is changed. */
+static void random_txn(struct fixture *f)
+{
+    struct fixture_op ops[KEYS] = {0};
+    struct version after[KEYS] = {0};
+    int keys[KEYS];
+    char names[KEYS][16];
+    char *docs[KEYS] = {NULL};
+    size_t n = 1 + rnd(KEYS);
+    int first = (int)rnd(KEYS);
+    size_t pad = rnd(3) == 0 ? 1 + rnd(6000) : 1;
+    bool fails = rnd(5) == 0;
+    for (size_t i = 0; i < n; i++) {
+        struct fixture_op *o = &ops[i];
+        keys[i] = (first + (int)i * 3) % KEYS; /* 3 and KEYS have no divisor in common */
+        key_names(keys[i], &o->resource, &o->ns, names[i]);
+        o->name = names[i];
+        const struct version *now = &model.now[keys[i]];
+        unsigned what = rnd(10);
+        if (what < 2 && now->there) {
+            continue; /* a deletion */
+        }
+        if (what == 2 && now->there) {
+            o->check = true;
+            o->if_rv = now->rv;
+            after[i] = *now;
+            continue;
+        }
+        unsigned l = rnd(4);
+        after[i].there = true;
+        snprintf(after[i].labels, sizeof after[i].labels, "%s", label_text[l]);
+        snprintf(after[i].spec, sizeof after[i].spec, "{\"v\":%u}", rnd(100000));
+        docs[i] = mem_printf("{\"metadata\":{\"labels\":%s,\"annotations\":{\"p\":\"%0*d\"}},"
+                             "\"spec\":%s}",
+                             label_json[l], (int)pad, 0, after[i].spec);
+        o->doc = docs[i];
+    }
+    if (fails) {
+        ops[n - 1].if_rv = model.n + 1000;
+    }
+    rv_t rv = 0;
+    struct err err = {0};
+    enum errc rc = fixture_txn(f, ops, n, NULL, false, &rv, &err);
+    if (fails) {
+        assert_true(rc == ERR_CONFLICT || rc == ERR_NOT_FOUND);
+        char field[40];
+        snprintf(field, sizeof field, "operations[%zu].", n - 1);
+        assert_true(strncmp(err.field, field, strlen(field)) == 0);
+        assert_int_equal(store_head(f->store), model.n);
+    } else {
+        assert_int_equal(rc, OK);
+        rv_t start = model.n;
+        for (size_t i = 0; i < n; i++) {
+            if (ops[i].result == WRITE_UNCHANGED) {
+                assert_int_equal(ops[i].rv, model.now[keys[i]].rv);
+            } else {
+                model_add(keys[i], ops[i].rv, &after[i]);
+            }
+        }
+        for (rv_t r = start; r < model.n; r++) {
+            model.events[r].txn_end = model.n;
+        }
+        assert_int_equal(rv, model.n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        free(docs[i]);
+    }
 }
 
 static void random_write(struct fixture *f)
@@ -285,9 +391,6 @@ static void random_write(struct fixture *f)
         return;
     }
     struct version v = {.there = true};
-    static const char *const label_json[] = {"{}", "{\"app\":\"x\"}", "{\"app\":\"y\"}",
-                                             "{\"app\":\"x\",\"tier\":\"1\"}"};
-    static const char *const label_text[] = {"", "app=x", "app=y", "app=x,tier=1"};
     unsigned l = rnd(4);
     snprintf(v.labels, sizeof v.labels, "%s", label_text[l]);
     char pad[400];
@@ -354,6 +457,7 @@ static void open_watch(struct fixture *f, struct watch_set *set, struct checked 
     }
     assert_int_equal(rc, OK);
     if (start == START_OLDEST) {
+        assert_true(is_end(watcher_rv(c->t.watcher)));
         assert_true(watcher_rv(c->t.watcher) >= floor);
         c->at = watcher_rv(c->t.watcher);
     }
@@ -446,7 +550,9 @@ static void run(unsigned long long start_seed, int steps, size_t log_bytes, int6
     size_t seen = 0;
     for (int step = 0; step < steps; step++) {
         unsigned what = rnd(100);
-        if (what < 60) {
+        if (what < 3) {
+            random_txn(&f);
+        } else if (what < 60) {
             random_write(&f);
         } else if (what < 85) {
             turn_and_pull(sets[rnd(2)], watches, 1 + (int)rnd(6));
@@ -462,6 +568,7 @@ static void run(unsigned long long start_seed, int steps, size_t log_bytes, int6
             enum errc rc = OK;
             (void)fixture_compact(&f, floor + rnd((unsigned)(model.n - floor) + 1), &rc);
             assert_int_equal(rc, OK);
+            assert_true(is_end(store_floor(f.store)));
         } else if (what == 98 && rnd(4) == 0) {
             drain(sets, watches, &f);
         } else if (what == 99 && rnd(6) == 0) {

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/transact.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include <xxhash.h>
+
+#include "store/judge.h"
+
+void transact_name_op(size_t i, enum write_verb verb, struct err *err)
+{
+    static const char *const words[] = {
+        [WRITE_PUT] = "put",       [WRITE_SPEC] = "put",    [WRITE_PATCH] = "patch",
+        [WRITE_DELETE] = "delete", [WRITE_CHECK] = "check",
+    };
+    char field[sizeof(err->field)];
+    snprintf(field, sizeof(field), "%s", err->field);
+    snprintf(err->field, sizeof(err->field), "operations[%zu].%s%s%.100s", i, words[verb],
+             field[0] != '\0' ? "." : "", field);
+}
+
+uint64_t transact_hash(const struct write *t)
+{
+    XXH64_hash_t h = t->n_ops;
+    for (size_t i = 0; i < t->n_ops; i++) {
+        const uint64_t part[] = {h, requests_key_hash(&t->ops[i].key)};
+        h = XXH3_64bits(part, sizeof(part));
+    }
+    return h;
+}
+
+/* ---- Judging ------------------------------------------------------------------------------- */
+
+/* What its events carry must fit one message to a watcher, the objects before included. */
+static enum errc check_size(const struct batch *b, size_t first, struct err *err)
+{
+    size_t now = 0, before = 0;
+    for (size_t i = first; i < b->n_changes; i++) {
+        now += b->changes[i].event.body.n;
+        before += b->was[i] != NULL ? b->was[i]->body.n : 0;
+    }
+    size_t most = now > before ? now : before;
+    if (b->n_changes - first < 2 || most <= TXN_BYTES_MAX) {
+        return OK;
+    }
+    return err_field(err, ERR_TOO_LARGE, "operations",
+                     "the documents have %zu bytes together (%s); at most %d fit one transaction",
+                     most, now > before ? "as they would be" : "as they are", TXN_BYTES_MAX);
+}
+
+static void op_prepare(const struct write *t, struct write *op)
+{
+    op->err.code = OK;
+    op->object = NULL;
+    op->rv = 0;
+    op->generation = 0;
+    op->has_request_id = t->has_request_id;
+    if (t->has_request_id) {
+        requests_derive(t->request_id, &op->key, op->request_id);
+    }
+}
+
+static void forget_outcomes(struct write *t)
+{
+    for (size_t i = 0; i < t->n_ops; i++) {
+        object_unref(TAKE(t->ops[i].object));
+    }
+}
+
+static enum errc judge_all(struct batch *b, struct write *t)
+{
+    size_t first = b->n_changes;
+    t->result = WRITE_UNCHANGED;
+    for (size_t i = 0; i < t->n_ops; i++) {
+        struct write *op = &t->ops[i];
+        if (judge_one(b, op) != OK) {
+            t->err = op->err;
+            transact_name_op(i, op->verb, &t->err);
+            return t->err.code;
+        }
+        t->result = op->result != WRITE_UNCHANGED ? WRITE_UPDATED : t->result;
+    }
+    return check_size(b, first, &t->err);
+}
+
+enum errc transact(struct batch *b, struct write *t)
+{
+    size_t first = b->n_changes;
+    assert(t->n_ops <= TXN_OPS_MAX);
+    for (size_t i = 0; i < t->n_ops; i++) {
+        op_prepare(t, &t->ops[i]);
+    }
+    enum errc rc = judge_all(b, t);
+    if (rc == OK && !t->dry_run) {
+        batch_tie(b, first);
+    } else {
+        batch_undo(b, first);
+    }
+    if (rc != OK) {
+        forget_outcomes(t);
+        return rc;
+    }
+    for (size_t i = 0; i < t->n_ops && t->dry_run; i++) {
+        struct write *op = &t->ops[i];
+        op->rv = op->object != NULL ? op->object->rv : 0; /* as it is, not as it would be */
+    }
+    t->rv = store_head(b->store) + b->n_changes;
+    return OK;
+}
+
+/* ---- Repeats ------------------------------------------------------------------------------- */
+
+static bool recall_op(struct store *s, struct requests *requests, struct write *op)
+{
+    const struct answer *a = requests_find(requests, op->request_id);
+    if (a == NULL) {
+        return false;
+    }
+    judge_recall(s, a, op);
+    return true;
+}
+
+/* The last version of a transaction one version of which is known. */
+static rv_t end_of(struct store *s, rv_t rv)
+{
+    struct event ev;
+    struct err err;
+    return s->engine->ops->recall(s->engine, rv, &ev, &err) == OK ? ev.txn_end : rv;
+}
+
+/* The operation's event in a transaction that ended at `end`, should it be kept. */
+static bool recall_event(struct store *s, struct write *op, rv_t end)
+{
+    rv_t at = end > TXN_OPS_MAX ? end - TXN_OPS_MAX : 0;
+    for (;;) {
+        index_lock(s->index);
+        const struct index_entry *e = index_find(s->index, &op->key);
+        at = e != NULL ? index_kept_after(e, at) : 0;
+        index_unlock(s->index);
+        struct event ev;
+        struct err err;
+        if (at == 0 || at > end || s->engine->ops->recall(s->engine, at, &ev, &err) != OK) {
+            return false;
+        }
+        if (str_eq(ev.request_id, (struct str){(const char *)op->request_id, REQUEST_ID_LEN})) {
+            struct answer a = requests_answer_of(&ev);
+            judge_recall(s, &a, op);
+            return true;
+        }
+    }
+}
+
+/* An operation that changed nothing: the object as it was when the transaction was done. */
+static void recall_unchanged(struct store *s, struct write *op, rv_t end)
+{
+    index_lock(s->index);
+    const struct index_entry *e = index_find(s->index, &op->key);
+    rv_t undo = e != NULL ? index_kept_after(e, end) : 0;
+    rv_t rv = e != NULL ? e->rv : 0;
+    row_t row = e != NULL ? e->row : 0;
+    index_unlock(s->index);
+    struct event ev;
+    struct err err;
+    op->result = WRITE_UNCHANGED;
+    if (undo != 0 && s->engine->ops->recall(s->engine, undo, &ev, &err) == OK) {
+        op->object = event_previous(&ev);
+    } else if (rv != 0 && s->engine->ops->load(s->engine, row, rv, &op->object, &err) != OK) {
+        op->object = NULL;
+    }
+    op->rv = op->object != NULL ? op->object->rv : 0;
+    op->generation = op->object != NULL ? op->object->generation : 0;
+}
+
+bool transact_repeat(struct store *s, struct requests *requests, struct write *t)
+{
+    bool found[TXN_OPS_MAX] = {false};
+    const struct answer *whole = requests_find(requests, t->request_id);
+    rv_t end = whole != NULL ? whole->rv : 0;
+    rv_t known = 0;
+    for (size_t i = 0; i < t->n_ops; i++) {
+        struct write *op = &t->ops[i];
+        op_prepare(t, op);
+        found[i] = recall_op(s, requests, op);
+        if (found[i] && op->result != WRITE_UNCHANGED) {
+            known = op->rv;
+        }
+    }
+    if (end == 0 && known == 0) {
+        forget_outcomes(t);
+        return false;
+    }
+    end = end != 0 ? end : end_of(s, known);
+    for (size_t i = 0; i < t->n_ops; i++) {
+        struct write *op = &t->ops[i];
+        if (!found[i] && !recall_event(s, op, end)) {
+            recall_unchanged(s, op, end);
+        }
+    }
+    t->rv = end;
+    t->result = known != 0 ? WRITE_UPDATED : WRITE_UNCHANGED;
+    return true;
+}
