@@ -3,46 +3,40 @@
 
 #include <stdio.h>
 
-static const struct shape_rule *rule_below(const struct shape_rule *rule, const struct parts *p,
-                                           struct str name)
-{
-    return shape_below(rule, p->kind == 'f' ? name : STR_EMPTY);
-}
-
 /* ---- The check ----------------------------------------------------------------------------- */
 
-static enum errc refuse_item(const json_t *list, const struct shape_rule *rule, size_t bad,
+static enum errc refuse_item(const json_t *list, const struct shape *shape, size_t bad,
                              const struct buf *path, struct err *err)
 {
     char field[FIELDS_PATH_MAX + 32];
     snprintf(field, sizeof(field), "%.*s[%zu]", STR_ARG(buf_str(path)), bad);
     const json_t *item = json_array_get(list, bad);
-    if (rule->kind == SHAPE_SET) {
+    if (shape->kind == SHAPE_SET) {
         bool scalar = !json_is_object(item) && !json_is_array(item) && !json_is_null(item);
         return err_field(err, ERR_INVALID, field,
                          scalar ? "is there twice, but the list is a set"
                                 : "must be a string, a number or a boolean: the list is a set");
     }
-    for (size_t i = 0; i < rule->n_keys; i++) {
-        const json_t *key = json_object_getn(item, rule->keys[i].p, rule->keys[i].n);
+    for (size_t i = 0; i < shape->n_keys; i++) {
+        const json_t *key = json_object_getn(item, shape->keys[i].p, shape->keys[i].n);
         if (key == NULL || json_is_object(key) || json_is_array(key) || json_is_null(key)) {
             return err_field(err, ERR_INVALID, field,
                              "needs \"%.*s\", by which the items of this list are told apart",
-                             STR_ARG(rule->keys[i]));
+                             STR_ARG(shape->keys[i]));
         }
     }
     return err_field(err, ERR_INVALID, field, "has the same \"%.*s\" as an item before it",
-                     STR_ARG(rule->keys[0]));
+                     STR_ARG(shape->keys[0]));
 }
 
-static enum errc check(const json_t *value, const struct shape_rule *rule, int depth,
-                       struct buf *path, struct err *err)
+static enum errc check(const json_t *value, struct shape shape, int depth, struct buf *path,
+                       struct err *err)
 {
     CLEANUP(parts_fini) struct parts parts;
-    parts_of(value, rule, depth, &parts);
-    bool declared = rule != NULL && (rule->kind == SHAPE_SET || rule->kind == SHAPE_KEYED);
+    parts_of(value, &shape, depth, &parts);
+    bool declared = shape.kind == SHAPE_SET || shape.kind == SHAPE_KEYED;
     if (declared && json_is_array(value) && parts.kind == 0 && depth < FIELDS_DEPTH_MAX) {
-        return refuse_item(value, rule, parts.bad, path, err);
+        return refuse_item(value, &shape, parts.bad, path, err);
     }
     size_t n = path->n;
     for (size_t i = 0; i < parts.n; i++) {
@@ -53,7 +47,7 @@ static enum errc check(const json_t *value, const struct shape_rule *rule, int d
             buf_printf(path, "[%zu]", i);
         }
         enum errc code =
-            check(parts.v[i].value, rule_below(rule, &parts, name), depth + 1, path, err);
+            check(parts.v[i].value, parts_shape(&parts, &shape, name), depth + 1, path, err);
         if (code != OK) {
             return code;
         }
@@ -63,7 +57,7 @@ static enum errc check(const json_t *value, const struct shape_rule *rule, int d
     return OK;
 }
 
-enum errc merge_check(const json_t *config, const struct shape_rule *rules, struct err *err)
+enum errc merge_check(const json_t *config, const struct schema *schema, struct err *err)
 {
     CLEANUP(buf_fini) struct buf path;
     buf_init(&path, FIELDS_PATH_MAX);
@@ -75,33 +69,32 @@ enum errc merge_check(const json_t *config, const struct shape_rule *rules, stru
         buf_clear(&path);
         path.full = false;
         buf_adds(&path, name);
-        code = check(json_object_iter_value(it), owned_rule(rules, name), 1, &path, err);
+        code = check(json_object_iter_value(it), shape_top(schema, name), 1, &path, err);
     }
     return code;
 }
 
 /* ---- Putting in ---------------------------------------------------------------------------- */
 
-static json_t *merge(const json_t *value, const json_t *config, const struct shape_rule *rule,
-                     int depth);
+static json_t *merge(const json_t *value, const json_t *config, struct shape shape, int depth);
 
-static json_t *merge_members(const struct parts *was, const struct parts *is,
-                             const struct shape_rule *rule, int depth)
+static json_t *merge_members(const struct parts *was, const struct parts *is, struct shape shape,
+                             int depth)
 {
     json_t *result = json_copy(json_mutable(was->map));
     for (size_t i = 0; i < is->n; i++) {
         struct str name = is->v[i].name;
         json_object_setn_new_nocheck(
             result, name.p, name.n,
-            merge(parts_find(was, name), is->v[i].value, rule_below(rule, is, name), depth + 1));
+            merge(parts_find(was, name), is->v[i].value, parts_shape(is, &shape, name), depth + 1));
     }
     return result;
 }
 
-static json_t *merge_items(const struct parts *was, const struct parts *is,
-                           const struct shape_rule *rule, int depth)
+static json_t *merge_items(const struct parts *was, const struct parts *is, struct shape shape,
+                           int depth)
 {
-    const struct shape_rule *below = shape_below(rule, STR_EMPTY);
+    const struct shape below = shape_item(&shape);
     json_t *result = json_array();
     for (size_t i = 0; i < was->n; i++) {
         const json_t *config = parts_find(is, was->v[i].name);
@@ -117,21 +110,20 @@ static json_t *merge_items(const struct parts *was, const struct parts *is,
     return result;
 }
 
-static json_t *merge(const json_t *value, const json_t *config, const struct shape_rule *rule,
-                     int depth)
+static json_t *merge(const json_t *value, const json_t *config, struct shape shape, int depth)
 {
     CLEANUP(parts_fini) struct parts was;
     CLEANUP(parts_fini) struct parts is;
-    parts_of(value, rule, depth, &was);
-    parts_of(config, rule, depth, &is);
+    parts_of(value, &shape, depth, &was);
+    parts_of(config, &shape, depth, &is);
     if (was.kind != is.kind || is.kind == 0) {
         return json_incref(json_mutable(config));
     }
-    return is.kind == 'f' ? merge_members(&was, &is, rule, depth)
-                          : merge_items(&was, &is, rule, depth);
+    return is.kind == 'f' ? merge_members(&was, &is, shape, depth)
+                          : merge_items(&was, &is, shape, depth);
 }
 
-json_t *merge_config(const json_t *part, const json_t *config, const struct shape_rule *rules)
+json_t *merge_config(const json_t *part, const json_t *config, const struct schema *schema)
 {
     json_t *result = json_copy(json_mutable(part));
     json_t *members = json_mutable(config);
@@ -140,24 +132,24 @@ json_t *merge_config(const json_t *part, const json_t *config, const struct shap
         struct str name = {json_object_iter_key(it), json_object_iter_key_len(it)};
         json_object_setn_new_nocheck(result, name.p, name.n,
                                      merge(json_object_getn(part, name.p, name.n),
-                                           json_object_iter_value(it), owned_rule(rules, name), 1));
+                                           json_object_iter_value(it), shape_top(schema, name), 1));
     }
     return result;
 }
 
 /* ---- Taking out ---------------------------------------------------------------------------- */
 
-static json_t *without(const json_t *value, const struct fields *gone,
-                       const struct shape_rule *above, const struct shape_rule *rule, int depth);
+static json_t *without(const json_t *value, const struct fields *gone, struct shape above,
+                       struct shape shape, int depth);
 
 /* Adds what is left of a part to `left`. False if nothing is. */
 static bool keep_part(json_t *left, const struct parts *p, const struct part *part,
-                      const struct fields *gone, const struct shape_rule *rule, int depth)
+                      const struct fields *gone, struct shape shape, int depth)
 {
     const struct fields *below = fields_find(gone, p->kind, part->name);
-    json_t *v = below == NULL
-                    ? json_incref(json_mutable(part->value))
-                    : without(part->value, below, rule, rule_below(rule, p, part->name), depth + 1);
+    json_t *v = below == NULL ? json_incref(json_mutable(part->value))
+                              : without(part->value, below, shape,
+                                        parts_shape(p, &shape, part->name), depth + 1);
     if (v != NULL && p->kind == 'f') {
         json_object_setn_new_nocheck(left, part->name.p, part->name.n, v);
     } else if (v != NULL) {
@@ -166,12 +158,12 @@ static bool keep_part(json_t *left, const struct parts *p, const struct part *pa
     return v != NULL;
 }
 
-/* What is left of `value`, or NULL; `above` is the rule of the list that it is an item of. */
-static json_t *without(const json_t *value, const struct fields *gone,
-                       const struct shape_rule *above, const struct shape_rule *rule, int depth)
+/* What is left of `value`, or NULL; `above` is the shape of the list that it is an item of. */
+static json_t *without(const json_t *value, const struct fields *gone, struct shape above,
+                       struct shape shape, int depth)
 {
     CLEANUP(parts_fini) struct parts parts;
-    parts_of(value, rule, depth, &parts);
+    parts_of(value, &shape, depth, &parts);
     if (parts.kind == 0) {
         return gone->here ? NULL : json_incref(json_mutable(value));
     }
@@ -180,8 +172,8 @@ static json_t *without(const json_t *value, const struct fields *gone,
     size_t kept = 0;
     json_t *left = parts.kind == 'f' ? json_object() : json_array();
     for (size_t i = 0; i < parts.n; i++) {
-        bool key = item && shape_is_key(above, parts.v[i].name);
-        bool there = keep_part(left, &parts, &parts.v[i], key ? &nothing : gone, rule, depth);
+        bool key = item && shape_is_key(&above, parts.v[i].name);
+        bool there = keep_part(left, &parts, &parts.v[i], key ? &nothing : gone, shape, depth);
         kept += there && !key;
     }
     if (gone->here && kept == 0) {
@@ -191,7 +183,7 @@ static json_t *without(const json_t *value, const struct fields *gone,
     return left;
 }
 
-json_t *merge_remove(const json_t *part, const struct fields *gone, const struct shape_rule *rules)
+json_t *merge_remove(const json_t *part, const struct fields *gone, const struct schema *schema)
 {
     json_t *result = json_copy(json_mutable(part));
     json_t *members = json_mutable(part);
@@ -200,8 +192,8 @@ json_t *merge_remove(const json_t *part, const struct fields *gone, const struct
         struct str name = {json_object_iter_key(it), json_object_iter_key_len(it)};
         const struct fields *below = fields_find(gone, 'f', name);
         json_t *left = below == NULL ? NULL
-                                     : without(json_object_iter_value(it), below, NULL,
-                                               owned_rule(rules, name), 1);
+                                     : without(json_object_iter_value(it), below, (struct shape){0},
+                                               shape_top(schema, name), 1);
         if (left != NULL) {
             json_object_setn_new_nocheck(result, name.p, name.n, left);
         } else if (below != NULL) {

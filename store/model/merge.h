@@ -10,15 +10,14 @@
 
 /* A configuration must say its declared lists as they are declared.
  * Errors: ERR_INVALID with the field, "metadata.ownerReferences[2]". */
-enum errc merge_check(const json_t *config, const struct shape_rule *rules,
-                      struct err *err) NODISCARD;
+enum errc merge_check(const json_t *config, const struct schema *schema, struct err *err) NODISCARD;
 
 /* Maps are merged per member and declared lists per item: those of `part` keep their place, new
  * ones come last. Any other value of `config` replaces what is there. */
-json_t *merge_config(const json_t *part, const json_t *config, const struct shape_rule *rules);
+json_t *merge_config(const json_t *part, const json_t *config, const struct schema *schema);
 
 /* Without these fields; but a map or declared list among them stays while something is left in it.
  * What tells an item of a list apart goes with the item. */
-json_t *merge_remove(const json_t *part, const struct fields *gone, const struct shape_rule *rules);
+json_t *merge_remove(const json_t *part, const struct fields *gone, const struct schema *schema);
 
 #endif

@@ -18,56 +18,44 @@ json_t *owned_part(const json_t *doc)
     return part;
 }
 
-const struct shape_rule *owned_rule(const struct shape_rule *rules, struct str member)
-{
-    return str_eq(member, shape_metadata.name) ? &shape_metadata : shape_below(rules, member);
-}
-
-static const struct shape_rule *rule_below(const struct shape_rule *rule, const struct parts *p,
-                                           const struct part *part)
-{
-    return shape_below(rule, p->kind == 'f' ? part->name : STR_EMPTY);
-}
-
 /* Fills `at`, which stands for `value`, `depth` steps below the top. */
-static void collect(struct fields *at, const json_t *value, const struct shape_rule *rule,
-                    int depth)
+static void collect(struct fields *at, const json_t *value, struct shape shape, int depth)
 {
     CLEANUP(parts_fini) struct parts parts;
-    parts_of(value, rule, depth, &parts);
+    parts_of(value, &shape, depth, &parts);
     at->here = true;
     for (size_t i = 0; i < parts.n; i++) {
         collect(fields_add(at, parts.kind, parts.v[i].name), parts.v[i].value,
-                rule_below(rule, &parts, &parts.v[i]), depth + 1);
+                parts_shape(&parts, &shape, parts.v[i].name), depth + 1);
     }
     fields_settle(at);
 }
 
 /* As collect, of what differs from `before` (NULL: there was none). */
 static void compare(struct fields *at, const json_t *before, const json_t *value,
-                    const struct shape_rule *rule, int depth)
+                    struct shape shape, int depth)
 {
     CLEANUP(parts_fini) struct parts was;
     CLEANUP(parts_fini) struct parts is;
-    parts_of(before, rule, depth, &was);
-    parts_of(value, rule, depth, &is);
+    parts_of(before, &shape, depth, &was);
+    parts_of(value, &shape, depth, &is);
     if (was.kind != is.kind || is.kind == 0) {
         if (before == NULL || !json_equal(before, value)) {
-            collect(at, value, rule, depth);
+            collect(at, value, shape, depth);
         }
         return;
     }
     for (size_t i = 0; i < is.n; i++) {
         const struct part *part = &is.v[i];
         compare(fields_add(at, is.kind, part->name), parts_find(&was, part->name), part->value,
-                rule_below(rule, &is, part), depth + 1);
+                parts_shape(&is, &shape, part->name), depth + 1);
     }
     fields_settle(at);
 }
 
 /* A document and its metadata are there whether somebody wants them or not. */
 static struct fields *collect_top(const json_t *before, const json_t *part,
-                                  const struct shape_rule *rules)
+                                  const struct schema *schema)
 {
     struct fields *all = fields_new();
     json_t *members = json_mutable(part);
@@ -76,20 +64,19 @@ static struct fields *collect_top(const json_t *before, const json_t *part,
         struct str name = {json_object_iter_key(it), json_object_iter_key_len(it)};
         struct fields *at = fields_add(all, 'f', name);
         compare(at, json_object_getn(before, name.p, name.n), json_object_iter_value(it),
-                owned_rule(rules, name), 1);
-        at->here = at->here && !str_eq(name, shape_metadata.name);
+                shape_top(schema, name), 1);
+        at->here = at->here && !str_eq(name, STR("metadata"));
     }
     fields_settle(all);
     return all;
 }
 
-struct fields *owned_fields(const json_t *part, const struct shape_rule *rules)
+struct fields *owned_fields(const json_t *part, const struct schema *schema)
 {
-    return collect_top(NULL, part, rules);
+    return collect_top(NULL, part, schema);
 }
 
-struct fields *owned_changes(const json_t *before, const json_t *part,
-                             const struct shape_rule *rules)
+struct fields *owned_changes(const json_t *before, const json_t *part, const struct schema *schema)
 {
-    return collect_top(before, part, rules);
+    return collect_top(before, part, schema);
 }

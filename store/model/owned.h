@@ -13,14 +13,10 @@
  * then on. `doc` may be NULL: a document without anything. */
 json_t *owned_part(const json_t *doc);
 
-/* The rule for a member of a document whose schema is `rules` (may be NULL). */
-const struct shape_rule *owned_rule(const struct shape_rule *rules, struct str member);
-
-/* All fields of an owned part. New. */
-struct fields *owned_fields(const json_t *part, const struct shape_rule *rules);
+/* All fields of an owned part; its schema may be NULL. New. */
+struct fields *owned_fields(const json_t *part, const struct schema *schema);
 
 /* The fields of `part` that `before` does not have, or has with another value. New. */
-struct fields *owned_changes(const json_t *before, const json_t *part,
-                             const struct shape_rule *rules);
+struct fields *owned_changes(const json_t *before, const json_t *part, const struct schema *schema);
 
 #endif

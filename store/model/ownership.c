@@ -62,7 +62,7 @@ static enum errc refuse(const struct conflicts *c, struct err *err)
 
 /* ---- Sets ---------------------------------------------------------------------------------- */
 
-/* In place: of `s` what is among `all`, the fields of the document as its rules are now. What was a
+/* In place: of `s` what is among `all`, the fields of the document as its schema is now. What was a
  * field of a map or list that now is one value makes an owner of that value. */
 static void fit(struct fields *s, const struct fields *all)
 {
@@ -153,12 +153,12 @@ enum errc ownership_apply(const struct applying *a, struct managed *m, json_t **
 {
     CLEANUP(json_decrefp) json_t *part = owned_part(a->doc);
     CLEANUP(json_decrefp) json_t *config = owned_part(a->config);
-    enum errc code = merge_check(config, a->rules, err);
+    enum errc code = merge_check(config, a->schema, err);
     if (code != OK) {
         return code;
     }
-    CLEANUP(fields_freep) struct fields *before = owned_fields(part, a->rules);
-    CLEANUP(fields_freep) struct fields *wanted = owned_fields(config, a->rules);
+    CLEANUP(fields_freep) struct fields *before = owned_fields(part, a->schema);
+    CLEANUP(fields_freep) struct fields *wanted = owned_fields(config, a->schema);
     char now[CLOCK_RFC3339_LEN + 1];
     clock_rfc3339(a->now, now);
     fit_all(m, before);
@@ -169,10 +169,10 @@ enum errc ownership_apply(const struct applying *a, struct managed *m, json_t **
     }
     struct manager *mine = managed_have(m, a->manager, true);
     CLEANUP(fields_freep) struct fields *gone = given_up(m, mine, wanted);
-    CLEANUP(json_decrefp) json_t *merged = merge_config(part, config, a->rules);
-    CLEANUP(json_decrefp) json_t *left = merge_remove(merged, gone, a->rules);
-    CLEANUP(fields_freep) struct fields *changes = owned_changes(part, left, a->rules);
-    CLEANUP(fields_freep) struct fields *after = owned_fields(left, a->rules);
+    CLEANUP(json_decrefp) json_t *merged = merge_config(part, config, a->schema);
+    CLEANUP(json_decrefp) json_t *left = merge_remove(merged, gone, a->schema);
+    CLEANUP(fields_freep) struct fields *changes = owned_changes(part, left, a->schema);
+    CLEANUP(fields_freep) struct fields *after = owned_fields(left, a->schema);
 
     CLEANUP(conflicts_freep) struct conflicts *lost = mem_zalloc(sizeof(*lost));
     take_over(m, mine, changes, after, lost);
@@ -193,14 +193,14 @@ enum errc ownership_apply(const struct applying *a, struct managed *m, json_t **
     return code;
 }
 
-void ownership_update(const json_t *was, const json_t *is, const struct shape_rule *rules,
+void ownership_update(const json_t *was, const json_t *is, const struct schema *schema,
                       struct str manager, wall_ms_t now, size_t max_bytes, struct managed *m)
 {
     CLEANUP(json_decrefp) json_t *part = owned_part(was);
     CLEANUP(json_decrefp) json_t *next = owned_part(is);
-    CLEANUP(fields_freep) struct fields *before = owned_fields(part, rules);
-    CLEANUP(fields_freep) struct fields *after = owned_fields(next, rules);
-    CLEANUP(fields_freep) struct fields *changes = owned_changes(part, next, rules);
+    CLEANUP(fields_freep) struct fields *before = owned_fields(part, schema);
+    CLEANUP(fields_freep) struct fields *after = owned_fields(next, schema);
+    CLEANUP(fields_freep) struct fields *changes = owned_changes(part, next, schema);
     fit_all(m, before);
     struct manager *mine = managed_have(m, manager, false);
     take_over(m, mine, changes, after, NULL);

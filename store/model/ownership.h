@@ -32,10 +32,10 @@ struct conflicts {
 void conflicts_free(struct conflicts *c); /* NULL is fine. */
 
 struct applying {
-    const json_t *doc;              /* the object's document; NULL: there is none */
-    const json_t *config;           /* an object */
-    const struct shape_rule *rules; /* of the resource's schema; NULL: undeclared */
-    struct str manager;             /* checked */
+    const json_t *doc;           /* the object's document; NULL: there is none */
+    const json_t *config;        /* an object */
+    const struct schema *schema; /* of the resource; NULL: undeclared */
+    struct str manager;          /* checked */
     bool force;
     wall_ms_t now;
     size_t max_bytes; /* of the managers' text */
@@ -51,7 +51,7 @@ enum errc ownership_apply(const struct applying *a, struct managed *m, json_t **
                           struct conflicts **ret_conflicts, struct err *err) NODISCARD;
 
 /* The managers after another write made `is` out of `was`. */
-void ownership_update(const json_t *was, const json_t *is, const struct shape_rule *rules,
+void ownership_update(const json_t *was, const json_t *is, const struct schema *schema,
                       struct str manager, wall_ms_t now, size_t max_bytes, struct managed *m);
 
 #endif

@@ -8,33 +8,55 @@
 static const struct str owner_keys[] = {
     {"uid", 3}
 };
-static const struct shape_rule metadata_rules[] = {
-    {.name = {"finalizers", 10}, .kind = SHAPE_SET},
-    { .name = {"ownerReferences", 15}, .kind = SHAPE_KEYED,              .keys = owner_keys, .n_keys = 1},
-};
-const struct shape_rule shape_metadata = {
-    .name = {"metadata", 8},
-      .below = metadata_rules, .n_below = 2
-};
 
-const struct shape_rule *shape_below(const struct shape_rule *rule, struct str name)
+static struct shape shape_of(const struct schema *schema)
 {
-    const struct shape_rule *any = NULL;
-    for (size_t i = 0; rule != NULL && i < rule->n_below; i++) {
-        if (rule->below[i].name.n == 0) {
-            any = &rule->below[i];
-        } else if (str_eq(rule->below[i].name, name)) {
-            return &rule->below[i];
-        }
+    struct shape s = {.schema = schema};
+    switch (schema_list_kind(schema)) {
+    case SCHEMA_LIST_SET:
+        s.kind = SHAPE_SET;
+        break;
+    case SCHEMA_LIST_MAP:
+        s.kind = SHAPE_KEYED;
+        s.keys = schema_list_keys(schema, &s.n_keys);
+        break;
+    case SCHEMA_LIST_ATOMIC:
+        s.kind = schema_map_is_atomic(schema) ? SHAPE_ATOMIC : SHAPE_PLAIN;
+        break;
     }
-    return any;
+    return s;
 }
 
-bool shape_is_key(const struct shape_rule *rule, struct str name)
+struct shape shape_top(const struct schema *schema, struct str member)
+{
+    return str_eq(member, STR("metadata")) ? (struct shape){.metadata = true}
+                                           : shape_of(schema_member(schema, member));
+}
+
+struct shape shape_member(const struct shape *s, struct str name)
+{
+    if (!s->metadata) {
+        return shape_of(schema_member(s->schema, name));
+    }
+    if (str_eq(name, STR("finalizers"))) {
+        return (struct shape){.kind = SHAPE_SET};
+    }
+    if (str_eq(name, STR("ownerReferences"))) {
+        return (struct shape){.kind = SHAPE_KEYED, .keys = owner_keys, .n_keys = 1};
+    }
+    return (struct shape){0};
+}
+
+struct shape shape_item(const struct shape *s)
+{
+    return shape_of(schema_items(s->schema));
+}
+
+bool shape_is_key(const struct shape *s, struct str name)
 {
     bool found = false;
-    for (size_t i = 0; rule != NULL && i < rule->n_keys && !found; i++) {
-        found = str_eq(rule->keys[i], name);
+    for (size_t i = 0; i < s->n_keys && !found; i++) {
+        found = str_eq(s->keys[i], name);
     }
     return found;
 }
@@ -44,16 +66,33 @@ static bool is_scalar(const json_t *v)
     return v != NULL && !json_is_object(v) && !json_is_array(v) && !json_is_null(v);
 }
 
-/* {"name":"web","port":80}, of the keys. False if one is missing. */
-static bool add_keys(const json_t *item, const struct shape_rule *rule, struct buf *out)
+/* The first key behind `before` in bytewise order. */
+static struct str next_key(const struct shape *s, struct str before)
 {
-    for (size_t i = 0; i < rule->n_keys; i++) {
-        const json_t *v = json_object_getn(item, rule->keys[i].p, rule->keys[i].n);
+    struct str next = STR_EMPTY;
+    for (size_t i = 0; i < s->n_keys; i++) {
+        bool behind = str_cmp(s->keys[i], before) > 0;
+        if (behind && (next.n == 0 || str_cmp(s->keys[i], next) < 0)) {
+            next = s->keys[i];
+        }
+    }
+    return next;
+}
+
+/* {"name":"web","port":80}, of the keys. False if one is missing and has no default. */
+static bool add_keys(const json_t *item, const struct shape *s, struct buf *out)
+{
+    const struct schema *items = schema_items(s->schema);
+    struct str key = STR_EMPTY;
+    for (size_t i = 0; i < s->n_keys; i++) {
+        key = next_key(s, key);
+        const json_t *v = json_object_getn(item, key.p, key.n);
+        v = v != NULL ? v : schema_default(schema_member(items, key));
         if (!is_scalar(v)) {
             return false;
         }
         buf_addc(out, i == 0 ? '{' : ',');
-        json_text_string(rule->keys[i], out);
+        json_text_string(key, out);
         buf_addc(out, ':');
         json_text_write(v, out);
     }
@@ -92,10 +131,10 @@ static size_t second_of_two(const struct parts *p)
     return bad;
 }
 
-static void read_items(const json_t *list, const struct shape_rule *rule, struct parts *p)
+static void read_items(const json_t *list, const struct shape *s, struct parts *p)
 {
     size_t n = json_array_size(list);
-    bool keyed = rule->kind == SHAPE_KEYED;
+    bool keyed = s->kind == SHAPE_KEYED;
     struct buf texts;
     buf_init(&texts, SIZE_MAX);
     p->v = mem_alloc(n * sizeof(*p->v) + 1);
@@ -103,7 +142,7 @@ static void read_items(const json_t *list, const struct shape_rule *rule, struct
     for (p->n = 0; p->n < n && p->bad == n; p->n++) {
         const json_t *item = json_array_get(list, p->n);
         size_t at = texts.n;
-        if (keyed ? !add_keys(item, rule, &texts) : !is_scalar(item)) {
+        if (keyed ? !add_keys(item, s, &texts) : !is_scalar(item)) {
             p->bad = p->n;
             break;
         }
@@ -146,18 +185,22 @@ static void read_members(const json_t *map, struct parts *p)
     }
 }
 
-void parts_of(const json_t *value, const struct shape_rule *rule, int depth, struct parts *ret)
+void parts_of(const json_t *value, const struct shape *s, int depth, struct parts *ret)
 {
-    enum shape_kind kind = rule != NULL ? rule->kind : SHAPE_PLAIN;
     *ret = (struct parts){0};
     if (depth >= FIELDS_DEPTH_MAX) {
         return;
     }
-    if (kind == SHAPE_PLAIN && json_is_object(value)) {
+    if (s->kind == SHAPE_PLAIN && json_is_object(value)) {
         read_members(value, ret);
-    } else if ((kind == SHAPE_SET || kind == SHAPE_KEYED) && json_is_array(value)) {
-        read_items(value, rule, ret);
+    } else if ((s->kind == SHAPE_SET || s->kind == SHAPE_KEYED) && json_is_array(value)) {
+        read_items(value, s, ret);
     }
+}
+
+struct shape parts_shape(const struct parts *p, const struct shape *s, struct str name)
+{
+    return p->kind == 'f' ? shape_member(s, name) : shape_item(s);
 }
 
 void parts_fini(struct parts *p)

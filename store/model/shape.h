@@ -1,39 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is one value and what has parts, for those who merge documents and keep owners of fields.
- * Unless a rule says otherwise, a map has its members for parts, and all else is one value, lists
+ * Unless a schema says otherwise, a map has its members for parts, and all else is one value, lists
  * too. A list may be declared a set of scalars, or a map whose items are known by some of their
  * members; one that is not what it is declared to be (an item without its keys, two alike) is one
  * value.
- * Pure. See: structural schemas' x-kubernetes-list-type, -list-map-keys and -map-type. */
+ * Pure. See: schema.h. */
 #ifndef WATCHD_MODEL_SHAPE_H
 #define WATCHD_MODEL_SHAPE_H
 
-#include "store/model/json.h"
+#include "store/model/schema.h"
 
 enum shape_kind {
-    SHAPE_PLAIN,  /* nothing is declared */
+    SHAPE_PLAIN,  /* a map has members, all else is one value */
     SHAPE_ATOMIC, /* one value, even if it is a map */
     SHAPE_SET,
     SHAPE_KEYED, /* a list that is a map */
 };
 
-/* What is declared about one place and the places below it. Borrowed; rules nest as documents do.
- */
-struct shape_rule {
-    struct str name; /* the member of its map; empty: every other member, or each item of a list */
+/* What is declared about one place and the places below it. A value; borrows. */
+struct shape {
     enum shape_kind kind;
-    const struct str *keys; /* SHAPE_KEYED: the members that tell items apart, in bytewise order */
+    const struct str *keys; /* SHAPE_KEYED: the members that tell items apart */
     size_t n_keys;
-    const struct shape_rule *below;
-    size_t n_below;
+    const struct schema *schema; /* NULL: nothing is declared */
+    bool metadata;               /* it is metadata, whose lists are declared by us */
 };
 
-/* The rule of metadata, the same for all: finalizers are a set, ownerReferences keyed by uid. */
-extern const struct shape_rule shape_metadata;
-
-/* The rule for a member, or for the items of a list (name empty), of what `rule` is about. NULL:
- * nothing is declared; so may be `rule`. */
-const struct shape_rule *shape_below(const struct shape_rule *rule, struct str name);
+/* Of a member of a whole document whose schema is this (NULL: there is none). */
+struct shape shape_top(const struct schema *schema, struct str member);
+/* Of a member of a map; of the items of a list. */
+struct shape shape_member(const struct shape *s, struct str name);
+struct shape shape_item(const struct shape *s);
+/* Is this member one of the keys by which items of such a list are known? */
+bool shape_is_key(const struct shape *s, struct str name);
 
 /* A value with its parts. */
 struct part {
@@ -52,11 +51,11 @@ struct parts {
 
 /* The parts of `value` (NULL: there is none), `depth` steps below the top. They borrow from it.
  * Every parts_of is followed by parts_fini. */
-void parts_of(const json_t *value, const struct shape_rule *rule, int depth, struct parts *ret);
+void parts_of(const json_t *value, const struct shape *s, int depth, struct parts *ret);
 void parts_fini(struct parts *p);
 /* The value of the part; NULL if there is none. */
 const json_t *parts_find(const struct parts *p, struct str name);
-/* Is this member one of the keys by which items of such a list are known? */
-bool shape_is_key(const struct shape_rule *rule, struct str name);
+/* Of a part of a value of this shape. */
+struct shape parts_shape(const struct parts *p, const struct shape *s, struct str name);
 
 #endif

@@ -3,20 +3,32 @@
 #include "tests/unit/thing.h"
 
 /* spec.ports is keyed by name and protocol, spec.tags a set, spec.whole one value. */
-static const struct str port_keys[] = {
-    {"name",     4},
-    {"protocol", 8}
-};
-static const struct shape_rule spec_rules[] = {
-    {.name = {"ports", 5}, .kind = SHAPE_KEYED, .keys = port_keys, .n_keys = 2},
-    {.name = {"tags", 4},         .kind = SHAPE_SET                           },
-    {.name = {"whole", 5},.kind = SHAPE_ATOMIC},
-};
-static const struct shape_rule spec_rule = {
-    .name = {"spec", 4},
-      .below = spec_rules, .n_below = COUNT(spec_rules)
-};
-static const struct shape_rule declared = {.below = &spec_rule, .n_below = 1};
+static struct schema *declared;
+
+static int declare(void **state)
+{
+    (void)state;
+    CLEANUP(json_decrefp)
+    json_t *json = json_of(
+        "{\"type\":\"object\",\"properties\":{\"spec\":{\"type\":\"object\",\"properties\":{"
+        "\"ports\":{\"type\":\"array\",\"x-kubernetes-list-type\":\"map\","
+        "\"x-kubernetes-list-map-keys\":[\"protocol\",\"name\"],\"items\":{\"type\":\"object\","
+        "\"required\":[\"name\"],\"properties\":{\"name\":{\"type\":\"string\"},"
+        "\"protocol\":{\"type\":\"string\",\"default\":\"tcp\"}}}},"
+        "\"tags\":{\"type\":\"array\",\"x-kubernetes-list-type\":\"set\","
+        "\"items\":{\"x-kubernetes-int-or-string\":true}},"
+        "\"whole\":{\"type\":\"object\",\"x-kubernetes-map-type\":\"atomic\"}}}}}");
+    struct err err = {0};
+    assert_ok(schema_new(json, "schema", &declared, &err), &err);
+    return 0;
+}
+
+static int undeclare(void **state)
+{
+    (void)state;
+    schema_freep(&declared);
+    return 0;
+}
 
 static void finalizers_are_a_set_and_owners_are_known_by_uid(void **state)
 {
@@ -49,7 +61,7 @@ static void finalizers_are_a_set_and_owners_are_known_by_uid(void **state)
 static void an_item_goes_with_its_keys_once_nothing_else_is_left_in_it(void **state)
 {
     (void)state;
-    CLEANUP(thing_fini) struct thing t = {.rules = &declared};
+    CLEANUP(thing_fini) struct thing t = {.schema = declared};
     const char *ports = "{\"spec\":{\"ports\":[{\"name\":\"web\",\"protocol\":\"tcp\",\"p\":80}]}}";
     apply(&t, "a", ports);
     update(&t, "b",
@@ -67,7 +79,7 @@ static void an_item_goes_with_its_keys_once_nothing_else_is_left_in_it(void **st
 static void a_schema_names_keys_sets_and_what_is_one_value(void **state)
 {
     (void)state;
-    CLEANUP(thing_fini) struct thing t = {.rules = &declared};
+    CLEANUP(thing_fini) struct thing t = {.schema = declared};
     apply(&t, "a",
           "{\"spec\":{\"tags\":[\"x\",1],\"whole\":{\"m\":1},"
           "\"ports\":[{\"protocol\":\"tcp\",\"name\":\"web\"}]}}");
@@ -99,11 +111,11 @@ static void declared_lists_are_applied_as_they_are_declared(void **state)
         {"{\"metadata\":{\"finalizers\":[[]]}}",                                   "metadata.finalizers[0]"     },
         {"{\"spec\":{\"tags\":[null]}}",                                           "spec.tags[0]"               },
         {"{\"spec\":{\"ports\":[{\"name\":\"a\",\"protocol\":{}}]}}",              "spec.ports[0]"              },
-        {"{\"spec\":{\"ports\":[{\"name\":\"a\"}]}}",                              "spec.ports[0]"              },
+        {"{\"spec\":{\"ports\":[{\"protocol\":\"a\"}]}}",                          "spec.ports[0]"              },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         CLEANUP(json_decrefp) json_t *config = json_of(cases[i][0]);
-        struct applying a = {NULL, config, &declared, STR("a"), true, 0, THING_MAX_BYTES};
+        struct applying a = {NULL, config, declared, STR("a"), true, 0, THING_MAX_BYTES};
         CLEANUP(managed_fini) struct managed m = {0};
         json_t *doc = NULL;
         struct conflicts *conflicts = NULL;
@@ -116,7 +128,7 @@ static void declared_lists_are_applied_as_they_are_declared(void **state)
 static void a_live_list_that_is_not_as_declared_is_one_value(void **state)
 {
     (void)state;
-    CLEANUP(thing_fini) struct thing t = {.rules = &declared};
+    CLEANUP(thing_fini) struct thing t = {.schema = declared};
     apply(&t, "a", "{\"spec\":{\"tags\":[1,2]}}");
     update(&t, "b", "{\"spec\":{\"tags\":[1,2,2]}}");
     check_set(&t, "b", false, "{\"f:spec\":{\"f:tags\":{}}}");
@@ -132,7 +144,7 @@ static void a_schema_that_makes_a_map_one_value_makes_its_owners_own_that(void *
     (void)state;
     CLEANUP(thing_fini) struct thing t = {0};
     apply(&t, "a", "{\"spec\":{\"whole\":{\"x\":1}}}");
-    t.rules = &declared;
+    t.schema = declared;
     assert_int_equal(try_apply(&t, "b", "{\"spec\":{\"whole\":{\"x\":2}}}", false), ERR_CONFLICT);
     check_conflicts(&t, "spec.whole a");
 }
@@ -147,5 +159,5 @@ int main(void)
         cmocka_unit_test(a_live_list_that_is_not_as_declared_is_one_value),
         cmocka_unit_test(a_schema_that_makes_a_map_one_value_makes_its_owners_own_that),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, declare, undeclare);
 }

@@ -6,19 +6,31 @@
 
 #define MANAGERS 5
 
-static const struct str id_key[] = {
-    {"id", 2}
-};
-static const struct shape_rule spec_rules[] = {
-    {.name = {"items", 5}, .kind = SHAPE_KEYED, .keys = id_key, .n_keys = 1},
-    {.name = {"tags", 4},         .kind = SHAPE_SET                           },
-    {.name = {"whole", 5},.kind = SHAPE_ATOMIC},
-};
-static const struct shape_rule spec_rule = {
-    .name = {"spec", 4},
-      .below = spec_rules, .n_below = COUNT(spec_rules)
-};
-static const struct shape_rule rules = {.below = &spec_rule, .n_below = 1};
+static struct schema *schema;
+
+static int declare(void **state)
+{
+    (void)state;
+    CLEANUP(json_decrefp)
+    json_t *json =
+        json_of("{\"type\":\"object\",\"properties\":{\"spec\":{\"properties\":{"
+                "\"items\":{\"type\":\"array\",\"x-kubernetes-list-type\":\"map\","
+                "\"x-kubernetes-list-map-keys\":[\"id\"],\"items\":{\"type\":\"object\","
+                "\"required\":[\"id\"],\"properties\":{\"id\":{\"type\":\"integer\"}}}},"
+                "\"tags\":{\"type\":\"array\",\"x-kubernetes-list-type\":\"set\","
+                "\"items\":{\"x-kubernetes-int-or-string\":true}},"
+                "\"whole\":{\"type\":\"object\",\"x-kubernetes-map-type\":\"atomic\"}}}}}");
+    struct err err = {0};
+    assert_ok(schema_new(json, "schema", &schema, &err), &err);
+    return 0;
+}
+
+static int undeclare(void **state)
+{
+    (void)state;
+    schema_freep(&schema);
+    return 0;
+}
 
 /* ---- Random documents ------------------------------------------------------------------------ */
 
@@ -185,14 +197,14 @@ static void step(struct dice *d, struct model *model, json_t **doc, struct manag
     bool applying = dice_below(d, 3) != 0;
     json_t *said = small_doc(d, applying);
     if (!applying) {
-        ownership_update(*doc, said, &rules, str_of(name), now, SIZE_MAX, managed);
+        ownership_update(*doc, said, schema, str_of(name), now, SIZE_MAX, managed);
         model_update(model, name, said);
         json_decref(*doc);
         *doc = said;
         return;
     }
     bool force = dice_below(d, 4) == 0;
-    struct applying a = {*doc, said, &rules, str_of(name), force, now, SIZE_MAX};
+    struct applying a = {*doc, said, schema, str_of(name), force, now, SIZE_MAX};
     CLEANUP(buf_fini) struct buf before;
     buf_init(&before, SIZE_MAX);
     managed_write(managed, &before);
@@ -244,5 +256,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_writes_do_what_the_flat_model_does),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, declare, undeclare);
 }

@@ -12,7 +12,7 @@
 struct thing {
     json_t *doc;
     struct managed managed;
-    const struct shape_rule *rules;
+    const struct schema *schema;
     wall_ms_t now;
     struct conflicts *conflicts; /* of the last apply that was refused */
 };
@@ -37,7 +37,7 @@ static inline enum errc try_apply(struct thing *t, const char *manager, const ch
 {
     CLEANUP(json_decrefp) json_t *tree = json_of(config);
     CLEANUP(freep) char *before = managed_text(&t->managed);
-    struct applying a = {t->doc, tree,           t->rules,       str_of(manager),
+    struct applying a = {t->doc, tree,           t->schema,      str_of(manager),
                          force,  t->now += 1000, THING_MAX_BYTES};
     struct managed m = {0};
     json_t *doc = NULL;
@@ -68,7 +68,7 @@ static inline void apply(struct thing *t, const char *manager, const char *confi
 static inline void update(struct thing *t, const char *manager, const char *doc)
 {
     json_t *is = json_of(doc);
-    ownership_update(t->doc, is, t->rules, str_of(manager), t->now += 1000, THING_MAX_BYTES,
+    ownership_update(t->doc, is, t->schema, str_of(manager), t->now += 1000, THING_MAX_BYTES,
                      &t->managed);
     json_decref(t->doc);
     t->doc = is;
