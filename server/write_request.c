@@ -2,6 +2,7 @@
 #include "server/write_request.h"
 
 #include "store/model/json.h"
+#include "store/model/json_patch.h"
 #include "store/model/metadata.h"
 #include "store/model/name.h"
 
@@ -170,12 +171,20 @@ enum errc write_request_patch(struct write_request *r, const struct wire_write_r
     if (take_common(r, req, err) != OK || parse_json(r, req->json, limit, err) != OK) {
         return err->code;
     }
-    if (!json_is_object(r->json)) {
-        return err_field(err, ERR_INVALID, "json", "a merge patch must be a JSON object");
-    }
     r->write.scope = scopes[req->patch_scope];
-    send_tree(r, WRITE_PATCH);
-    return OK;
+    switch ((enum wire_patch_type)req->type) {
+    case WIRE_PATCH_MERGE:
+        send_tree(r, WRITE_PATCH);
+        return json_is_object(r->json)
+                   ? OK
+                   : err_field(err, ERR_INVALID, "json", "a merge patch must be a JSON object");
+    case WIRE_PATCH_JSON:
+        send_tree(r, WRITE_JSON_PATCH);
+        return json_patch_check(r->json, "json", err);
+    case WIRE_PATCH_APPLY:
+        break;
+    }
+    return err_field(err, ERR_UNIMPLEMENTED, "type", "this server does not apply");
 }
 
 enum errc write_request_delete(struct write_request *r, const struct wire_write_request *req,

@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "store/model/json_patch.h"
 #include "store/model/metadata.h"
 #include "store/model/patch.h"
 
@@ -142,9 +143,24 @@ static json_t *with_status(const json_t *doc, const json_t *from)
     return result;
 }
 
-/* The document that w makes of `was` (NULL: there is no object), its scope not looked at. */
-static enum errc make_document(const struct write *w, const json_t *was, json_t **ret,
-                               struct err *err)
+/* The operations see the object as clients do, version and generation included, and may test them.
+ * A version that they leave as it is is no precondition that could fail. */
+static enum errc patch_json(const struct write *w, const struct object *cur, size_t limit,
+                            json_t **ret, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf text;
+    buf_init(&text, SIZE_MAX);
+    object_render(cur->body, cur->splice, cur->rv, cur->generation, &text);
+    if (json_text_parse(buf_str(&text), "body", ret, NULL) != OK) {
+        return unreadable(&w->key, err);
+    }
+    return json_patch_apply(ret, w->json, limit, "json", err);
+}
+
+/* The document that w makes of cur, which is `was` (NULL: there is no object), its scope not looked
+ * at. */
+static enum errc make_document(const struct write *w, const struct object *cur, const json_t *was,
+                               size_t limit, json_t **ret, struct err *err)
 {
     switch (w->verb) {
     case WRITE_PUT:
@@ -158,6 +174,8 @@ static enum errc make_document(const struct write *w, const json_t *was, json_t 
     case WRITE_PATCH:
         *ret = patch_merge(was, w->json);
         return OK;
+    case WRITE_JSON_PATCH:
+        return patch_json(w, cur, limit, ret, err);
     case WRITE_DELETE:
     case WRITE_CHECK:
     case WRITE_TXN:
@@ -192,7 +210,7 @@ static enum errc apply_tree(const struct write *w, const struct object *cur,
     }
     CLEANUP(json_decrefp) json_t *made = NULL;
     CLEANUP(json_decrefp) json_t *doc = NULL;
-    enum errc rc = make_document(w, was, &made, err);
+    enum errc rc = make_document(w, cur, was, env->object_bytes, &made, err);
     if (rc == OK && w->scope == WRITE_SCOPE_STATUS) {
         rc = check_demands(w, made, cur, err);
     }

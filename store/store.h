@@ -61,9 +61,10 @@ void store_drain(struct store *s);
 /* ---- Writes ------------------------------------------------------------------------------- */
 
 enum write_verb {
-    WRITE_PUT,   /* draft: the whole object; or json, where its scope is not the whole */
-    WRITE_SPEC,  /* json: the new spec of the object */
-    WRITE_PATCH, /* json: a merge patch of the object */
+    WRITE_PUT,        /* draft: the whole object; or json, where its scope is not the whole */
+    WRITE_SPEC,       /* json: the new spec of the object */
+    WRITE_PATCH,      /* json: a merge patch of the object */
+    WRITE_JSON_PATCH, /* json: a checked JSON Patch of the object */
     WRITE_DELETE,
     WRITE_CHECK, /* demands pre; without it: that there is no object */
     WRITE_TXN,   /* ops: all of them or none */
