@@ -13,6 +13,7 @@
 #include "cli/command.h"
 #include "cli/text.h"
 #include "store/base/bytes.h"
+#include "store/base/random.h"
 
 static struct watch_client *interrupted_client;
 static volatile sig_atomic_t interrupted;
@@ -171,16 +172,17 @@ void cli_check_reader(void)
     }
 }
 
-int cli_if_rv(const struct cli *cli, uint64_t *ret)
+int cli_preconditions(const struct cli *cli, struct watch_write *w)
 {
-    *ret = 0;
-    if (cli->options.if_rv == NULL) {
-        return 0;
+    const struct options *o = &cli->options;
+    if (o->if_rv != NULL && (!str_to_u64(str_of(o->if_rv), &w->if_rv) || w->if_rv == 0)) {
+        return cli_usage(cli, "--if-rv wants a version of 1 or more, not \"%s\"", o->if_rv);
     }
-    if (!str_to_u64(str_of(cli->options.if_rv), ret) || *ret == 0) {
-        return cli_usage(cli, "--if-rv wants a version of 1 or more, not \"%s\"",
-                         cli->options.if_rv);
+    if (o->if_uid != NULL && strlen(o->if_uid) != UUID_LEN) {
+        return cli_usage(cli, "--if-uid wants metadata.uid, of %d characters, not \"%s\"", UUID_LEN,
+                         o->if_uid);
     }
+    w->if_uid = o->if_uid;
     return 0;
 }
 

@@ -39,6 +39,10 @@ struct options {
     struct option_list files;
     const char *patch;
     const char *if_rv;
+    const char *if_uid;
+    const char *patch_type;
+    const char *subresource;
+    bool keep_status;
     bool if_absent;
     bool dry_run;
     bool ignore_not_found;
@@ -86,7 +90,8 @@ int cli_flush(void);
 /* Ends the process as SIGPIPE does if nobody reads stdout any more. */
 void cli_check_reader(void);
 
-/* --if-rv: a version of 1 or more; 0 when it was not given. Returns 0 or an exit code. */
-int cli_if_rv(const struct cli *cli, uint64_t *ret);
+/* --if-rv, a version of 1 or more, and --if-uid as the write's precondition. Returns 0 or an exit
+ * code. */
+int cli_preconditions(const struct cli *cli, struct watch_write *w);
 
 #endif

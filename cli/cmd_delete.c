@@ -15,8 +15,8 @@ static int collection_selection(const struct cli *cli, const struct words *words
     if (o->all_objects && o->selector != NULL) {
         return cli_usage(cli, "--all and a selector exclude each other");
     }
-    if (o->if_rv != NULL) {
-        return cli_usage(cli, "--if-rv is for one object");
+    if (o->if_rv != NULL || o->if_uid != NULL) {
+        return cli_usage(cli, "--if-%s is for one object", o->if_rv != NULL ? "rv" : "uid");
     }
     if (target_read(words->v, words->n, TARGET_ONE_WORD_IS_RESOURCE, target, &err) != OK) {
         return cli_usage(cli, "%s", err.msg);
@@ -58,7 +58,7 @@ static int delete_collection(struct cli *cli, const struct words *words, const c
             if (strcmp(output, "name") == 0) {
                 show_name(&page.deleted[i].object);
             } else {
-                command_say_written(cli, &page.deleted[i]);
+                command_say_written(cli, &page.deleted[i], true);
             }
         }
         count += page.n;
@@ -84,7 +84,7 @@ int delete_run(struct cli *cli, const struct words *words)
     if (code == 0 && (cli->options.selector != NULL || cli->options.all_objects)) {
         return delete_collection(cli, words, output);
     }
-    code = code != 0 ? code : cli_if_rv(cli, &w.if_rv);
+    code = code != 0 ? code : cli_preconditions(cli, &w);
     if (code == 0 && cli->options.all_namespaces) {
         code = cli_usage(cli, "-A is for objects that are named by -l or --all");
     }

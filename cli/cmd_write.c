@@ -6,12 +6,13 @@
 #include "cli/command.h"
 #include "cli/document.h"
 #include "cli/show.h"
+#include "store/model/draft.h"
 #include "store/model/json.h"
 #include "store/model/name.h"
 
 #define TEXT_MAX ((size_t)128 << 20)
 
-void command_say_written(const struct cli *cli, const struct watch_written *w)
+void command_say_written(const struct cli *cli, const struct watch_written *w, bool by_delete)
 {
     static const char *const words[] = {
         [WATCH_RESULT_NONE] = "accepted",   [WATCH_RESULT_CREATED] = "created",
@@ -20,6 +21,11 @@ void command_say_written(const struct cli *cli, const struct watch_written *w)
     };
     size_t n = sizeof(words) / sizeof(words[0]);
     const char *word = (size_t)w->result < n ? words[w->result] : "accepted";
+    if (by_delete && w->result == WATCH_RESULT_UPDATED) {
+        word = "marked for deletion, waits for its finalizers";
+    } else if (by_delete && w->result == WATCH_RESULT_UNCHANGED) {
+        word = "marked for deletion already, waits for its finalizers";
+    }
     printf("%s/%s %s", w->object.resource, w->object.name, word);
     if (cli->options.dry_run) {
         printf(" (dry run)\n");
@@ -51,7 +57,7 @@ int command_write(const struct cli *cli, struct watch_write *w, const char *outp
     } else if (strcmp(output, "name") == 0) {
         show_name(&written.object);
     } else {
-        command_say_written(cli, &written);
+        command_say_written(cli, &written, w->verb == WATCH_DELETE);
     }
     return 0;
 }
@@ -101,6 +107,34 @@ static int read_documents(const struct cli *cli, struct words *words, const char
     return documents_from_text(text, what, ret, &err) == OK ? 0 : document_failed(&err);
 }
 
+/* Whether a write is of the status or of all but it. Returns 0 or an exit code. */
+static int subresource(const struct cli *cli, bool *ret_status)
+{
+    const char *name = cli->options.subresource;
+    if (name != NULL && strcmp(name, "status") != 0) {
+        return cli_usage(cli, "--subresource knows \"status\" only, not \"%s\"", name);
+    }
+    if (name != NULL && cli->options.keep_status) {
+        return cli_usage(cli, "--subresource and --keep-status exclude each other");
+    }
+    *ret_status = name != NULL;
+    return 0;
+}
+
+/* Of a bare document the server could not tell that it is meant to be the status. A new reference.
+ */
+static json_t *status_document(const json_t *document)
+{
+    enum document_form form = DOCUMENT_WHOLE;
+    struct err err;
+    if (document_form_of(document, &form, &err) == OK && form == DOCUMENT_WHOLE) {
+        return json_incref(json_mutable(document));
+    }
+    json_t *whole = json_object();
+    json_object_set_nocheck(whole, "status", json_mutable(document));
+    return whole;
+}
+
 static int put_one(const struct cli *cli, const struct target *target, const json_t *document,
                    size_t number, struct watch_write *w, const char *output)
 {
@@ -121,9 +155,12 @@ static int put_one(const struct cli *cli, const struct target *target, const jso
         }
     }
     w->ns = cli->options.ns != NULL ? cli->options.ns : identity.ns;
+    CLEANUP(json_decrefp)
+    json_t *sent = w->scope == WATCH_SCOPE_STATUS ? status_document(document)
+                                                  : json_incref(json_mutable(document));
     CLEANUP(buf_fini) struct buf text;
     buf_init(&text, TEXT_MAX);
-    json_text_write(document, &text);
+    json_text_write(sent, &text);
     w->json = text.p;
     w->json_len = text.n;
     return command_write(cli, w, output);
@@ -140,17 +177,25 @@ int put_run(struct cli *cli, const struct words *given)
 {
     struct words words = *given;
     struct watch_write w = {.verb = WATCH_PUT,
-                            .mode = cli->options.if_absent ? WATCH_PUT_CREATE : WATCH_PUT_ANY,
-                            .scope = WATCH_SCOPE_AUTO};
+                            .mode = cli->options.if_absent ? WATCH_PUT_CREATE : WATCH_PUT_ANY};
     CLEANUP(documents_fini) struct documents documents = {0};
     const char *output;
     struct target target;
     struct err err;
-    int code = cli_if_rv(cli, &w.if_rv);
+    bool status = false;
+    int code = cli_preconditions(cli, &w);
     code = code != 0 ? code : command_output(cli, &output);
-    if (code == 0 && cli->options.if_absent && w.if_rv != 0) {
-        code = cli_usage(cli, "--if-absent and --if-rv exclude each other");
+    code = code != 0 ? code : subresource(cli, &status);
+    if (code == 0 && cli->options.if_absent && (w.if_rv != 0 || w.if_uid != NULL)) {
+        code = cli_usage(cli, "--if-absent and --if-%s exclude each other",
+                         w.if_rv != 0 ? "rv" : "uid");
     }
+    if (code == 0 && cli->options.if_absent && status) {
+        code = cli_usage(cli, "--subresource status is of an object that exists");
+    }
+    w.scope = status                     ? WATCH_SCOPE_STATUS
+              : cli->options.keep_status ? WATCH_SCOPE_KEEP_STATUS
+                                         : WATCH_SCOPE_AUTO;
     code = code != 0 ? code : read_documents(cli, &words, "document", &documents);
     if (code != 0) {
         return code;
@@ -172,6 +217,22 @@ int put_run(struct cli *cli, const struct words *given)
     return code != 0 ? code : first;
 }
 
+/* What the options say of a patch. Returns 0 or an exit code. */
+static int patch_kind(const struct cli *cli, struct watch_write *w)
+{
+    const char *type = cli->options.patch_type;
+    bool status = false;
+    int code = subresource(cli, &status);
+    if (code == 0 && strcmp(type, "json") != 0 && strcmp(type, "merge") != 0) {
+        code = cli_usage(cli, "--type wants merge or json, not \"%s\"", type);
+    }
+    w->patch_type = strcmp(type, "json") == 0 ? WATCH_PATCH_JSON : WATCH_PATCH_MERGE;
+    w->patch_scope = status                     ? WATCH_PATCH_STATUS
+                     : cli->options.keep_status ? WATCH_PATCH_KEEP_STATUS
+                                                : WATCH_PATCH_WHOLE;
+    return code;
+}
+
 int patch_run(struct cli *cli, const struct words *given)
 {
     struct words words = *given;
@@ -180,8 +241,10 @@ int patch_run(struct cli *cli, const struct words *given)
     const char *output;
     struct target target;
     struct err err;
-    int code = cli_if_rv(cli, &w.if_rv);
+    int code = cli_preconditions(cli, &w);
     code = code != 0 ? code : command_output(cli, &output);
+    code = code != 0 ? code : patch_kind(cli, &w);
+    documents.arrays = w.patch_type == WATCH_PATCH_JSON;
     if (code == 0 && cli->options.files.n > 1) {
         code = cli_usage(cli, "a patch is in one FILE; give -f once");
     }

@@ -50,8 +50,8 @@ int command_output(const struct cli *cli, const char **ret);
 
 /* Sends one write and shows what became of it as -o says. Returns an exit code (cmd_write.c). */
 int command_write(const struct cli *cli, struct watch_write *w, const char *output);
-/* "jobs/build updated (version 97)" */
-void command_say_written(const struct cli *cli, const struct watch_written *w);
+/* "jobs/build updated (version 97)"; of an object that a delete only marks, so. */
+void command_say_written(const struct cli *cli, const struct watch_written *w, bool by_delete);
 
 /* Parses argv and runs. The whole program. */
 int command_main(int argc, char **argv);

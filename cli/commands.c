@@ -25,6 +25,14 @@
 #define OUTPUT TEXT("output", 'o', output), .help = "How to show the result."
 #define IF_RV \
     TEXT("if-rv", 0, if_rv), .value = "VERSION", .help = "Only if the object has this version."
+#define IF_UID \
+    TEXT("if-uid", 0, if_uid), .value = "UID", .help = "Only if the object is the one with this uid."
+#define SUBRESOURCE                        \
+    TEXT("subresource", 0, subresource), \
+        .value = "status",                 \
+        .help = "Write the status only; all else stays as it is."
+#define KEEP_STATUS \
+    FLAG("keep-status", 0, keep_status), .help = "Leave an object's status as it is."
 #define DRY_RUN \
     FLAG("dry-run", 0, dry_run), .help = "Let the server check everything, but change nothing."
 #define INPUT \
@@ -63,15 +71,25 @@ static const struct option put_options[] = {
     {INPUT, .help = "Read documents from FILE, JSON or YAML; - is stdin. May be given again."},
     {NAMESPACE},
     {IF_RV},
+    {IF_UID},
     {FLAG("if-absent", 0, if_absent), .help = "Only create, never replace."},
+    {SUBRESOURCE},
+    {KEEP_STATUS},
     {DRY_RUN},
     {OUTPUT, .value = "name|json"},
 };
 static const struct option patch_options[] = {
     {TEXT("patch", 'p', patch), .value = "JSON", .help = "The patch."},
     {INPUT, .help = "Read the patch from FILE, JSON or YAML; - is stdin."},
+    {TEXT("type", 0, patch_type),
+     .value = "merge|json",
+     .def = "merge",
+     .help = "A JSON merge patch (RFC 7396), or a JSON Patch (RFC 6902)."},
     {NAMESPACE},
     {IF_RV},
+    {IF_UID},
+    {SUBRESOURCE},
+    {KEEP_STATUS},
     {DRY_RUN},
     {OUTPUT, .value = "name|json"},
 };
@@ -81,6 +99,7 @@ static const struct option delete_options[] = {
     {NAMESPACE},
     {ALL_NAMESPACES},
     {IF_RV},
+    {IF_UID},
     {IGNORE_NOT_FOUND},
     {DRY_RUN},
     {OUTPUT, .value = "name|json"},
@@ -136,7 +155,8 @@ const struct command commands[] = {
         .details =
             "A document is a whole object if it has metadata, or apiVersion and kind, or only spec\n"
             "and status. Any other JSON object is the new spec; metadata and status then stay.\n"
-            "metadata.resourceVersion and metadata.uid of a document are preconditions.\n"
+            "metadata.resourceVersion and metadata.uid of a document are preconditions. With\n"
+            "--subresource status any other JSON object is the new status.\n"
             "\n"
             "FILE is JSON or YAML (1.2: only true, false, null, ~ and numbers are not text) and may\n"
             "hold several documents, or a List. Without NAME each document names itself by\n"
@@ -179,7 +199,7 @@ const struct command commands[] = {
             "A single word is a NAME; only with -l or --all is it a RESOURCE, of which the objects in\n"
             "-n, or with -A in all namespaces, are deleted one by one. Each is told when it is done;\n"
             "to go on after an interruption, run it again. An object with finalizers is only marked\n"
-            "(\"updated\"), and goes when the last of them is taken away.",
+            "for deletion, and goes when the last of them is taken away.",
         .examples = "watchctl delete greeting\n"
                     "watchctl delete jobs/build -n ci --if-rv 97\n"
                     "watchctl delete jobs -n ci -l state=done\n"
@@ -195,10 +215,16 @@ const struct command commands[] = {
         .usage = "patch [RESOURCE/]NAME JSON\n"
                  "patch [RESOURCE/]NAME -p JSON\n"
                  "patch [RESOURCE/]NAME -f FILE",
-        .details = "The patch is a JSON merge patch (RFC 7396) to the whole object: members are set,\n"
-                   "null removes one, arrays are replaced.",
-        .examples = "watchctl patch greeting '{\"spec\":{\"text\":\"hi\"}}'\n"
-                    "watchctl patch jobs/build -p '{\"metadata\":{\"labels\":{\"tier\":null}}}'",
+        .details =
+            "A merge patch (RFC 7396) is laid over the whole object: members are set, null removes\n"
+            "one, arrays are replaced. A JSON Patch (RFC 6902) is an array of operations, all of\n"
+            "which are done, or none: {\"op\":\"add\"|\"remove\"|\"replace\"|\"move\"|\"copy\"|\"test\", …}.\n"
+            "metadata.resourceVersion and metadata.uid in a patch are preconditions.",
+        .examples =
+            "watchctl patch greeting '{\"spec\":{\"text\":\"hi\"}}'\n"
+            "watchctl patch jobs/build -p '{\"metadata\":{\"labels\":{\"tier\":null}}}'\n"
+            "watchctl patch jobs/build --type json '[{\"op\":\"remove\",\"path\":\"/spec/steps/0\"}]'\n"
+            "watchctl patch jobs/build --subresource status '{\"status\":{\"phase\":\"Done\"}}'",
         OPTIONS(patch_options),
         .max_words = 3,
         .outputs = "text,name,json",

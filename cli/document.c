@@ -16,7 +16,7 @@ void documents_fini(struct documents *d)
         json_decref(d->v[i]);
     }
     free(d->v);
-    *d = (struct documents){0};
+    *d = (struct documents){.arrays = d->arrays};
 }
 
 /* All of *from go behind those of *to. */
@@ -46,6 +46,7 @@ void document_identity(const json_t *document, struct identity *ret)
 static const char *type_name(const json_t *v)
 {
     return json_is_array(v)     ? "an array"
+           : json_is_object(v)  ? "an object"
            : json_is_string(v)  ? "a string"
            : json_is_number(v)  ? "a number"
            : json_is_boolean(v) ? "a boolean"
@@ -54,8 +55,9 @@ static const char *type_name(const json_t *v)
 
 static enum errc add_one(struct documents *d, const char *label, json_t *v, struct err *err)
 {
-    if (!json_is_object(v)) {
-        return err_field(err, ERR_INVALID, label, "a JSON object is wanted, not %s", type_name(v));
+    if (d->arrays ? !json_is_array(v) : !json_is_object(v)) {
+        return err_field(err, ERR_INVALID, label, "a JSON %s is wanted, not %s",
+                         d->arrays ? "array" : "object", type_name(v));
     }
     d->v = mem_realloc(d->v, (d->n + 1) * sizeof(*d->v));
     d->v[d->n++] = json_incref(v);
@@ -165,7 +167,7 @@ enum errc documents_from_file(const char *path, struct documents *ret, struct er
     if (rc != OK) {
         return rc;
     }
-    CLEANUP(documents_fini) struct documents found = {0};
+    CLEANUP(documents_fini) struct documents found = {.arrays = ret->arrays};
     size_t n = strlen(path);
     bool only_json = n > 5 && strcmp(path + n - 5, ".json") == 0;
     const char *label = strcmp(path, "-") == 0 ? "stdin" : path;

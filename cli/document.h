@@ -12,13 +12,14 @@
 #define DOCUMENT_BYTES_MAX ((size_t)64 << 20) /* of a file */
 
 struct documents {
-    json_t **v; /* owned; JSON objects */
+    json_t **v; /* owned; JSON objects, unless: */
     size_t n;
+    bool arrays; /* in: they are arrays, as a JSON Patch is one */
 };
 
 void documents_fini(struct documents *d);
 
-/* The argument of a command: one JSON object. Errors: ERR_INVALID. */
+/* The argument of a command: one document. Errors: ERR_INVALID. */
 enum errc documents_from_text(const char *text, const char *label, struct documents *ret,
                               struct err *err) NODISCARD;
 /* Adds those of a file, "-" for stdin; none on failure. Names in .json are JSON; all others are

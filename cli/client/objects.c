@@ -101,6 +101,8 @@ static enum errc write_request(const struct watch_write *w, struct buf *out, str
         .json = {w->json,                               w->json != NULL ? w->json_len : 0                                           },
         .mode = (int)w->mode,
         .scope = (int)w->scope,
+        .type = (int)w->patch_type,
+        .patch_scope = (int)w->patch_scope,
         .pre = {.rv = w->if_rv                              },
         .dry_run = w->dry_run != 0,
         .request_id = {id,                              sizeof(id)},

@@ -172,9 +172,20 @@ watch_list(struct watch_client *client, const struct watch_selection *selection,
 enum watch_verb { WATCH_PUT, WATCH_PATCH, WATCH_DELETE };
 enum watch_put_mode { WATCH_PUT_ANY, WATCH_PUT_CREATE, WATCH_PUT_UPDATE };
 enum watch_put_scope {
-    WATCH_SCOPE_WHOLE, /* the document is the whole object */
-    WATCH_SCOPE_SPEC,  /* the document is the new spec */
-    WATCH_SCOPE_AUTO   /* the document tells; see the README's "bare JSON" */
+    WATCH_SCOPE_WHOLE,      /* the document is the whole object */
+    WATCH_SCOPE_SPEC,       /* the document is the new spec */
+    WATCH_SCOPE_AUTO,       /* the document tells; see the README's "bare JSON" */
+    WATCH_SCOPE_STATUS,     /* of the document, a whole object, only the status is taken */
+    WATCH_SCOPE_KEEP_STATUS /* as AUTO, but an object's status stays as it is */
+};
+enum watch_patch_type {
+    WATCH_PATCH_MERGE, /* JSON merge patch, RFC 7396 */
+    WATCH_PATCH_JSON   /* JSON Patch, RFC 6902: an array of operations */
+};
+enum watch_patch_scope {
+    WATCH_PATCH_WHOLE,
+    WATCH_PATCH_STATUS,     /* only what it does to the status is taken */
+    WATCH_PATCH_KEEP_STATUS /* what it does to the status is not taken */
 };
 
 struct watch_write {
@@ -182,14 +193,16 @@ struct watch_write {
     const char *resource; /* NULL or "": "objects" */
     const char *ns;       /* NULL or "": "default" */
     const char *name;
-    const char *json; /* WATCH_PUT: the document; WATCH_PATCH: a JSON merge patch */
+    const char *json; /* WATCH_PUT: the document; WATCH_PATCH: the patch */
     size_t json_len;
-    enum watch_put_mode mode;   /* WATCH_PUT only */
-    enum watch_put_scope scope; /* WATCH_PUT only */
-    uint64_t if_rv;             /* only if the object has this version; 0: any */
-    const char *if_uid;         /* only if it has this uid; NULL or "": any */
-    int dry_run;                /* check everything, change nothing */
-    int want_object;            /* hand the document back, as it was stored */
+    enum watch_put_mode mode;           /* WATCH_PUT only */
+    enum watch_put_scope scope;         /* WATCH_PUT only */
+    enum watch_patch_type patch_type;   /* WATCH_PATCH only */
+    enum watch_patch_scope patch_scope; /* WATCH_PATCH only */
+    uint64_t if_rv;                     /* only if the object has this version; 0: any */
+    const char *if_uid;                 /* only if it has this uid; NULL or "": any */
+    int dry_run;                        /* check everything, change nothing */
+    int want_object;                    /* hand the document back, as it was stored */
 };
 
 enum watch_result {
@@ -197,7 +210,9 @@ enum watch_result {
     WATCH_RESULT_CREATED,
     WATCH_RESULT_UPDATED,
     WATCH_RESULT_UNCHANGED, /* nothing to change: no version used, no event follows */
-    WATCH_RESULT_DELETED
+    WATCH_RESULT_DELETED    /* also of a put or patch that took away the last finalizer of an object
+                               that was marked; a WATCH_DELETE of one that has finalizers marks it,
+                               and is answered WATCH_RESULT_UPDATED */
 };
 
 struct watch_written {
