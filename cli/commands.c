@@ -223,7 +223,7 @@ const struct command commands[] = {
         .examples =
             "watchctl patch greeting '{\"spec\":{\"text\":\"hi\"}}'\n"
             "watchctl patch jobs/build -p '{\"metadata\":{\"labels\":{\"tier\":null}}}'\n"
-            "watchctl patch jobs/build --type json '[{\"op\":\"remove\",\"path\":\"/spec/steps/0\"}]'\n"
+            "watchctl patch jobs/build --type json '[{\"op\":\"remove\",\"path\":\"/spec/steps\"}]'\n"
             "watchctl patch jobs/build --subresource status '{\"status\":{\"phase\":\"Done\"}}'",
         OPTIONS(patch_options),
         .max_words = 3,
