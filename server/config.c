@@ -89,6 +89,11 @@ static const struct option table[] = {
      .min = 1,
      .max = 1000000000,
      .help = "Objects that may exist; each takes about 150 bytes of memory."},
+    {.name = "declared-only",
+     .env = "WATCHD_DECLARED_ONLY",
+     .kind = OPTION_FLAG,
+     .offset = AT(declared_only),
+     .help = "Take only objects of resources that are declared by an object of \"resources\"."},
     {.name = "max-file-bytes",
      .env = "WATCHD_MAX_FILE_BYTES",
      .kind = OPTION_BYTES,
@@ -176,7 +181,7 @@ static const struct option table[] = {
     {.name = "version",
      .kind = OPTION_FLAG,
      .offset = AT(version),
-     .help = "Show the version and exit."                                                  },
+     .help = "Show the version and exit."                                                                               },
 };
 static const size_t table_n = sizeof(table) / sizeof(table[0]);
 

@@ -19,6 +19,7 @@ struct config {
     int64_t history_age_ms;                    /* 0: no limit */
     int64_t log_bytes, max_object_bytes, max_watches, max_pinned_bytes;
     int64_t max_objects, max_file_bytes;
+    bool declared_only;
     int64_t bookmark_ms; /* while a position moves; six times it otherwise */
     int64_t keepalive_ms, keepalive_timeout_ms;
     int64_t drain_ms;

@@ -116,6 +116,7 @@ static enum errc open_store(struct program *p, struct err *err)
         .log_bytes = (size_t)cfg->log_bytes,
         .object_bytes = (size_t)cfg->max_object_bytes,
         .objects_max = (uint64_t)cfg->max_objects,
+        .declared_only = cfg->declared_only,
         .history_events = limit_of(cfg->history_events),
         .history_bytes = limit_of(cfg->history_bytes),
         .history_age_s = (cfg->history_age_ms + 999) / 1000,

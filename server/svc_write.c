@@ -61,7 +61,7 @@ static void object_write(struct call *c, struct str in, read_fn *read, write_req
     r->write.arg = c;
     r->write.bytes = sizeof(*c) + sizeof(*r) + in.n;
     if (read(&c->arena, in, &req, &err) != OK ||
-        prepare(r, &req, (size_t)c->srv->config->max_object_bytes, &err) != OK ||
+        prepare(r, &req, c->srv->store, (size_t)c->srv->config->max_object_bytes, &err) != OK ||
         store_submit(c->srv->store, &r->write, &err) != OK) {
         call_fail(c, &err);
     }

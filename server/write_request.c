@@ -99,22 +99,27 @@ static enum errc put_tree(struct write_request *r, struct err *err)
     return rc;
 }
 
-static enum errc put_draft(struct write_request *r, size_t limit, struct err *err)
+static enum errc put_draft(struct write_request *r, struct str text, struct store *store,
+                           size_t limit, struct err *err)
 {
     struct write *w = &r->write;
     struct precondition in_document = {0};
-    if (draft_new(&w->key, r->json, limit, &r->draft, &in_document, err) != OK) {
+    CLEANUP(resource_definition_unrefp)
+    struct resource_definition *definition = store_definition(store, w->key.resource);
+    const struct draft_rules rules = {.limit_bytes = limit, .definition = definition};
+    if (draft_new(&w->key, r->json, &rules, &r->draft, &in_document, err) != OK) {
         return err->code;
     }
     json_decrefp(&r->json);
     w->verb = WRITE_PUT;
     w->draft = r->draft;
+    w->text = text;
     w->bytes += draft_size(r->draft);
     return merge_precondition(&w->pre, &in_document, err);
 }
 
 enum errc write_request_put(struct write_request *r, const struct wire_write_request *req,
-                            size_t limit, struct err *err)
+                            struct store *store, size_t limit, struct err *err)
 {
     static const enum write_mode modes[] = {
         [WIRE_PUT_ANY] = WRITE_ANY,
@@ -144,7 +149,7 @@ enum errc write_request_put(struct write_request *r, const struct wire_write_req
         send_tree(r, WRITE_SPEC);
         return OK;
     case WIRE_SCOPE_WHOLE:
-        return put_draft(r, limit, err);
+        return put_draft(r, req->json, store, limit, err);
     case WIRE_SCOPE_AUTO:
     case WIRE_SCOPE_KEEP_STATUS:
         break;
@@ -157,12 +162,13 @@ enum errc write_request_put(struct write_request *r, const struct wire_write_req
         w->scope = WRITE_SCOPE_KEEP_STATUS;
         return put_tree(r, err);
     }
-    return put_draft(r, limit, err);
+    return put_draft(r, req->json, store, limit, err);
 }
 
 enum errc write_request_patch(struct write_request *r, const struct wire_write_request *req,
-                              size_t limit, struct err *err)
+                              struct store *store, size_t limit, struct err *err)
 {
+    (void)store;
     static const enum write_scope scopes[] = {
         [WIRE_PATCH_SCOPE_WHOLE] = WRITE_SCOPE_WHOLE,
         [WIRE_PATCH_SCOPE_STATUS] = WRITE_SCOPE_STATUS,
@@ -188,8 +194,9 @@ enum errc write_request_patch(struct write_request *r, const struct wire_write_r
 }
 
 enum errc write_request_delete(struct write_request *r, const struct wire_write_request *req,
-                               size_t limit, struct err *err)
+                               struct store *store, size_t limit, struct err *err)
 {
+    (void)store;
     (void)limit;
     r->write.verb = WRITE_DELETE;
     return take_common(r, req, err);

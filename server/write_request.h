@@ -19,9 +19,10 @@ struct write_request {
 enum errc request_key(struct key *k, struct err *err) NODISCARD;
 
 /* Fills *r, which is cleared before. write.done, arg and what else is counted in write.bytes are
- * the caller's. limit: bytes of one document. Errors: ERR_INVALID, ERR_TOO_LARGE. */
+ * the caller's. limit: bytes of one document; store: tells how resources are defined. Errors:
+ * ERR_INVALID, ERR_TOO_LARGE. */
 typedef enum errc write_request_fn(struct write_request *r, const struct wire_write_request *req,
-                                   size_t limit, struct err *err);
+                                   struct store *store, size_t limit, struct err *err);
 write_request_fn write_request_put NODISCARD;
 write_request_fn write_request_patch NODISCARD;
 write_request_fn write_request_delete NODISCARD;

@@ -4,7 +4,10 @@
  *
  * (1) An object whose deletion has begun has finalizers. The write that takes the last one deletes
  *     it: its event then shows the state before, as every deletion's. See: Kubernetes' registry
- *     Store.Update and deleteWithoutFinalizers. */
+ *     Store.Update and deleteWithoutFinalizers. What leaves is not held by a definition that came
+ *     after it.
+ * (2) A draft was judged by the definition that there was when it was made. If that is not the one
+ *     that counts now, the document is judged again. */
 #include "store/apply.h"
 
 #include <assert.h>
@@ -164,6 +167,9 @@ static enum errc make_document(const struct write *w, const struct object *cur, 
 {
     switch (w->verb) {
     case WRITE_PUT:
+        if (w->json == NULL) { /* (2) */
+            return json_text_parse(w->text, "json", ret, err);
+        }
         *ret = json_incref(json_mutable(w->json));
         return OK;
     case WRITE_SPEC:
@@ -204,6 +210,10 @@ static enum errc apply_tree(const struct write *w, const struct object *cur,
                             const struct apply_env *env, enum write_result *ret_result,
                             struct object **ret_next, struct err *err)
 {
+    struct draft_rules rules = env->rules;
+    if (cur != NULL && object_deletion(cur).n != 0) {
+        rules.definition = NULL; /* (1) */
+    }
     CLEANUP(json_decrefp) json_t *was = cur != NULL ? object_tree(cur) : NULL;
     if (cur != NULL && was == NULL) {
         return unreadable(&w->key, err);
@@ -226,11 +236,24 @@ static enum errc apply_tree(const struct write *w, const struct object *cur,
     }
     CLEANUP(draft_freep) struct draft *d = NULL;
     struct precondition pre = {0};
-    rc = draft_new(&w->key, doc, env->object_bytes, &d, &pre, err);
+    rc = draft_new(&w->key, doc, &rules, &d, &pre, err);
     if (rc == OK) {
         rc = check_precondition(w, &pre, cur, err);
     }
     return rc == OK ? finish(d, cur, env, ret_result, ret_next, err) : rc;
+}
+
+static bool is_declared(const struct key *k, const struct apply_env *env)
+{
+    return env->rules.definition != NULL || str_eq(k->resource, STR(RESOURCE_RESOURCES));
+}
+
+static enum errc refuse_undeclared(const struct key *k, struct err *err)
+{
+    return err_field(err, ERR_INVALID, "key.resource",
+                     "\"%.*s\" is not declared, and this server takes only objects of declared "
+                     "resources; declare it first: put " RESOURCE_RESOURCES "/%.*s",
+                     STR_ARG(k->resource), STR_ARG(k->resource));
 }
 
 enum errc apply_write(const struct write *w, const struct object *cur, const struct apply_env *env,
@@ -260,6 +283,12 @@ enum errc apply_write(const struct write *w, const struct object *cur, const str
         *ret_result = WRITE_UNCHANGED;
         return OK;
     }
-    return w->draft != NULL ? finish(w->draft, cur, env, ret_result, ret_next, err)
-                            : apply_tree(w, cur, env, ret_result, ret_next, err);
+    bool leaving = cur != NULL && object_deletion(cur).n != 0;
+    if (env->declared_only && !leaving && !is_declared(&w->key, env)) {
+        return refuse_undeclared(&w->key, err);
+    }
+    bool drafted =
+        w->draft != NULL && draft_definition(w->draft) == env->rules.definition; /* (2) */
+    return drafted ? finish(w->draft, cur, env, ret_result, ret_next, err)
+                   : apply_tree(w, cur, env, ret_result, ret_next, err);
 }

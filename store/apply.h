@@ -9,7 +9,8 @@
 struct apply_env {
     wall_ms_t now;
     char uid[UUID_LEN + 1]; /* for an object that is created */
-    size_t object_bytes;    /* limit of one document */
+    struct draft_rules rules;
+    bool declared_only; /* objects of resources without a definition are refused */
 };
 
 /* Judges w against cur (NULL: there is no object). *ret_result says what it comes to;

@@ -21,6 +21,7 @@ void batch_init(struct batch *b, struct store *s)
     b->store = s;
     b->n_writes = 0;
     b->n_changes = 0;
+    b->defines = false;
     b->overlay = NULL;
     arena_init(&b->arena, SIZE_MAX);
 }
@@ -117,6 +118,25 @@ enum errc batch_current(struct batch *b, const struct key *k, struct object **re
     return OK;
 }
 
+enum errc batch_definition(struct batch *b, struct str resource, struct resource_definition **ret,
+                           struct err *err)
+{
+    if (!b->defines) {
+        *ret = definitions_find(b->store->definitions, resource);
+        return OK;
+    }
+    const struct key k = {STR(RESOURCE_RESOURCES), STR(NAMESPACE_DEFAULT), resource};
+    CLEANUP(object_unrefp) struct object *o = NULL;
+    row_t row;
+    *ret = NULL;
+    enum errc rc = batch_current(b, &k, &o, &row, err);
+    if (rc != OK || o == NULL) {
+        return rc;
+    }
+    CLEANUP(json_decrefp) json_t *tree = object_tree(o);
+    return resource_definition_new(resource, tree, ret, err);
+}
+
 /* ---- Changes ------------------------------------------------------------------------------- */
 
 static struct str keep(struct batch *b, struct str s)
@@ -133,6 +153,7 @@ rv_t batch_change(struct batch *b, const struct write *w, struct object *was, st
                   row_t row)
 {
     stage(b, &w->key, is, is != NULL ? row : 0);
+    b->defines = b->defines || str_eq(w->key.resource, STR(RESOURCE_RESOURCES));
     rv_t rv = store_head(b->store) + b->n_changes + 1; /* (1) */
     struct object *shown = is != NULL ? is : was;
     struct change *c = &b->changes[b->n_changes];

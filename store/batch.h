@@ -21,6 +21,7 @@ struct batch {
     struct object *was[BATCH_WRITES]; /* what a change borrows from: references */
     struct object *is[BATCH_WRITES];
     size_t n_changes;
+    bool defines;           /* objects of `resources` are among the changes */
     struct staged *overlay; /* by key */
     struct arena arena;     /* texts of the changes */
 };
@@ -32,6 +33,10 @@ void batch_fini(struct batch *b);
  * none yet. Errors: ERR_DATA_LOSS and those of reading. */
 enum errc batch_current(struct batch *b, const struct key *k, struct object **ret, row_t *ret_row,
                         struct err *err) NODISCARD;
+
+/* The definition of a resource as the batch leaves it so far, as a new reference, or NULL. */
+enum errc batch_definition(struct batch *b, struct str resource, struct resource_definition **ret,
+                           struct err *err) NODISCARD;
 
 /* Adds the change from `was` to `is` (either may be NULL, not both) that w makes, and gives it its
  * version, which is returned. Takes both references. */

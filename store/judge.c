@@ -49,7 +49,16 @@ enum errc judge_one(struct batch *b, struct write *w)
     if (rc != OK) {
         return rc;
     }
-    struct apply_env env = {.now = clock_wall(s->clock), .object_bytes = s->opt.object_bytes};
+    CLEANUP(resource_definition_unrefp) struct resource_definition *definition = NULL;
+    rc = batch_definition(b, w->key.resource, &definition, &w->err);
+    if (rc != OK) {
+        return rc;
+    }
+    struct apply_env env = {
+        .now = clock_wall(s->clock),
+        .rules = {.limit_bytes = s->opt.object_bytes, .definition = definition},
+        .declared_only = s->opt.declared_only,
+    };
     if (cur == NULL) {
         random_uuid(env.uid);
     }

@@ -33,6 +33,25 @@ static bool load_request(void *arg, const struct event *ev, size_t bytes)
     return true;
 }
 
+/* What the objects of `resources` define. */
+static enum errc load_definitions(struct store *s, struct engine_reader *r, struct err *err)
+{
+    const struct key first = {STR(RESOURCE_RESOURCES), STR(NAMESPACE_DEFAULT), STR_EMPTY};
+    for (struct index_entry *e = index_seek(s->index, &first); e != NULL; e = index_next(e)) {
+        struct key k = index_key(e);
+        if (!str_eq(k.resource, first.resource) || !str_eq(k.ns, first.ns)) {
+            break;
+        }
+        CLEANUP(object_unrefp) struct object *o = NULL;
+        enum errc rc = s->engine->ops->read_object(r, e->row, e->rv, &o, err);
+        if (rc != OK) {
+            return rc;
+        }
+        definitions_set(s->definitions, k.name, o);
+    }
+    return OK;
+}
+
 enum errc load_objects(struct store *s, struct requests *requests, struct err *err)
 {
     const struct engine_ops *ops = s->engine->ops;
@@ -46,6 +65,9 @@ enum errc load_objects(struct store *s, struct requests *requests, struct err *e
     if (rc == OK) {
         index_lock(s->index);
         rc = ops->objects(r, load_object, s, err);
+        if (rc == OK) {
+            rc = load_definitions(s, r, err);
+        }
         index_unlock(s->index);
         if (rc == OK) {
             rv_t floor = s->engine->floor;

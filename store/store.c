@@ -44,6 +44,7 @@ enum errc store_open(const struct store_options *opt, struct store **ret, struct
     pthread_mutex_init(&s->mu, NULL);
     LIST_INIT(&s->pins);
     s->index = index_new();
+    s->definitions = definitions_new();
     s->log = log_new(s->codec, s->opt.log_bytes, s->engine->head);
     atomic_store(&s->head, s->engine->head);
     atomic_store(&s->floor, s->engine->floor);
@@ -74,6 +75,7 @@ void store_close(struct store *s)
     s->engine->ops->close(s->engine);
     log_free(s->log);
     index_free(s->index);
+    definitions_free(s->definitions);
     pthread_mutex_destroy(&s->mu);
     free(s);
 }
@@ -132,6 +134,11 @@ enum errc store_submit(struct store *s, struct write *w, struct err *err)
     return writer_submit(s->writer, w, err);
 }
 
+struct resource_definition *store_definition(struct store *s, struct str resource)
+{
+    return definitions_find(s->definitions, resource);
+}
+
 enum errc store_compact(struct store *s, struct compaction *c, struct err *err)
 {
     return writer_compact(s->writer, c, err);
@@ -166,6 +173,7 @@ void store_publish(struct store *s, const struct commit *c)
     rv_t head = events[n - 1]->rv;
     free(events);
     writer_committed(s->writer, changes, n);
+    definitions_committed(s->definitions, changes, n);
     atomic_fetch_add(&s->history_events, n);
     atomic_fetch_add(&s->history_bytes, bytes);
     atomic_store(&s->head, head);

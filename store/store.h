@@ -31,6 +31,7 @@ struct store_options {
     int64_t history_age_s;     /* of running time; 0: no limit */
     uint64_t objects_max;      /* objects; 0: 10,000,000 */
     uint32_t resources_max;    /* distinct resources; 0: 1,024 */
+    bool declared_only;        /* refuse writes to resources without a definition */
 };
 
 /* Loads the index of objects, then starts the threads. *ret is new; the engine is taken even on
@@ -88,6 +89,7 @@ struct write {
     enum write_mode mode; /* PUT, SPEC */
     enum write_scope scope;
     const struct draft *draft;
+    struct str text; /* with draft: what it was made from, should the definition change meanwhile */
     const json_t *json;
     struct precondition pre;
     bool dry_run;
@@ -127,6 +129,10 @@ struct compaction {
     bool started; /* the store's */
 };
 enum errc store_compact(struct store *s, struct compaction *c, struct err *err) NODISCARD;
+
+/* What a draft is to be made with: the definition of its resource as it is published, a new
+ * reference, or NULL. The writer judges again if another counts by then. */
+struct resource_definition *store_definition(struct store *s, struct str resource);
 
 /* ---- Reads -------------------------------------------------------------------------------- */
 

@@ -14,6 +14,7 @@
 
 #include <pthread.h>
 
+#include "store/definitions.h"
 #include "store/index.h"
 #include "store/log.h"
 #include "store/requests.h"
@@ -50,6 +51,7 @@ struct store {
     struct store_options opt; /* defaults filled in */
     struct index *index;
     struct log *log;
+    struct definitions *definitions;
     struct writer *writer;
     struct reader *reader;
     _Atomic rv_t head;          /* the last published version; only the writer stores it */

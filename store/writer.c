@@ -142,11 +142,28 @@ static size_t changes_of(const struct write *x)
     return x->verb == WRITE_TXN ? x->n_ops : 1;
 }
 
+/* May it change what defines a resource? */
+static bool defines(const struct write *x)
+{
+    bool any = str_eq(x->key.resource, STR(RESOURCE_RESOURCES));
+    for (size_t i = 0; i < x->n_ops && !any; i++) {
+        any = defines(&x->ops[i]);
+    }
+    return any;
+}
+
+/* A definition is the last of its batch: once it is published it is cheap to look up. (The judge
+ * could do without that, and does within a transaction.) */
+static bool is_full(const struct batch *b)
+{
+    return b->n_writes == BATCH_WRITES || (b->n_writes != 0 && defines(b->writes[b->n_writes - 1]));
+}
+
 static void take(struct writer *w, struct batch *b)
 {
     size_t bytes = 0, changes = 0;
     struct write *x = NULL;
-    while ((x = STAILQ_FIRST(&w->queue)) != NULL && b->n_writes < BATCH_WRITES &&
+    while ((x = STAILQ_FIRST(&w->queue)) != NULL && !is_full(b) &&
            changes + changes_of(x) <= BATCH_WRITES &&
            (b->n_writes == 0 || bytes + x->bytes <= BATCH_BYTES)) {
         STAILQ_REMOVE_HEAD(&w->queue, link);

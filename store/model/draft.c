@@ -16,9 +16,10 @@
 struct draft {
     struct buf text; /* (1) */
     size_t head_len;
-    struct buf labels;  /* canonical */
-    json_t *finalizers; /* see draft_finalizers */
-    char *names;        /* what key points into */
+    struct buf labels;                      /* canonical */
+    json_t *finalizers;                     /* see draft_finalizers */
+    struct resource_definition *definition; /* a reference, or NULL */
+    char *names;                            /* what key points into */
     struct key key;
     uint64_t hash; /* (2) */
     uint64_t spec_hash;
@@ -163,6 +164,11 @@ size_t draft_size(const struct draft *d)
     return d->text.n + UUID_LEN + uid_end.n + OBJECT_TIMES_MAX;
 }
 
+const struct resource_definition *draft_definition(const struct draft *d)
+{
+    return d->definition;
+}
+
 const json_t *draft_finalizers(const struct draft *d)
 {
     return d->finalizers;
@@ -189,33 +195,69 @@ static enum errc check_document(const struct key *key, const json_t *doc, struct
     return code;
 }
 
-enum errc draft_new(const struct key *key, const json_t *doc, size_t limit_bytes,
-                    struct draft **ret, struct precondition *ret_pre, struct err *err)
+/* What the rules make of a document that was checked: a new reference. */
+static enum errc shape(const struct key *key, const json_t *doc, const struct draft_rules *rules,
+                       json_t **ret, struct err *err)
 {
-    CLEANUP(draft_freep) struct draft *d = mem_zalloc(sizeof(*d));
-    struct precondition pre = {0};
-    buf_init(&d->text, SIZE_MAX); /* As large as the tree makes it; measured below. */
-    buf_init(&d->labels, SIZE_MAX);
-    copy_key(d, key);
-    enum errc code = check_document(key, doc, &d->labels, ret_pre != NULL ? &pre : NULL, err);
-    if (code != OK) {
-        return code;
+    enum errc code = OK;
+    if (str_eq(key->resource, STR(RESOURCE_RESOURCES))) {
+        CLEANUP(resource_definition_unrefp) struct resource_definition *made = NULL;
+        code = resource_check_no_namespace(key, err);
+        code = code == OK ? resource_definition_new(key->name, doc, &made, err) : code;
+    } else if (rules->definition != NULL) {
+        return resource_definition_shape(rules->definition, key, doc, rules->limit_bytes, ret, err);
     }
+    *ret = code == OK ? json_incref(json_mutable(doc)) : NULL;
+    return code;
+}
+
+/* Writes the text of a document in its final shape. */
+static enum errc write_text(struct draft *d, const json_t *doc, struct err *err)
+{
     char default_kind[RESOURCE_MAX_LEN + 1];
-    name_kind_of_resource(key->resource, default_kind);
-    struct str api_version;
-    struct str kind;
-    if (type_member(doc, "apiVersion", "-._/", STR(API_VERSION_DEFAULT), &api_version, err) != OK ||
-        type_member(doc, "kind", "-._", str_of(default_kind), &kind, err) != OK) {
+    name_kind_of_resource(d->key.resource, default_kind);
+    struct str api_version = STR(API_VERSION_DEFAULT);
+    struct str kind = str_of(default_kind);
+    if (d->definition != NULL) {
+        api_version = d->definition->api_version;
+        kind = d->definition->kind;
+    }
+    if (type_member(doc, "apiVersion", "-._/", api_version, &api_version, err) != OK ||
+        type_member(doc, "kind", "-._", kind, &kind, err) != OK) {
         return ERR_INVALID;
     }
     write_head(d, api_version, kind);
     write_tail(d, doc, api_version, kind);
+    return OK;
+}
+
+enum errc draft_new(const struct key *key, const json_t *doc, const struct draft_rules *rules,
+                    struct draft **ret, struct precondition *ret_pre, struct err *err)
+{
+    CLEANUP(draft_freep) struct draft *d = mem_zalloc(sizeof(*d));
+    CLEANUP(json_decrefp) json_t *shaped = NULL;
+    struct precondition pre = {0};
+    buf_init(&d->text, SIZE_MAX); /* As large as the tree makes it; measured below. */
+    buf_init(&d->labels, SIZE_MAX);
+    copy_key(d, key);
+    if (rules->definition != NULL) {
+        d->definition = resource_definition_ref(rules->definition);
+    }
+    enum errc code = check_document(key, doc, &d->labels, ret_pre != NULL ? &pre : NULL, err);
+    if (code == OK) {
+        code = shape(key, doc, rules, &shaped, err);
+    }
+    if (code == OK) {
+        code = write_text(d, shaped, err);
+    }
+    if (code != OK) {
+        return code;
+    }
     size_t size = draft_size(d) + SPLICE_MAX;
-    if (size > limit_bytes || size > UINT32_MAX) {
+    if (size > rules->limit_bytes || size > UINT32_MAX) {
         return err_field(err, ERR_TOO_LARGE, "json",
                          "is %zu bytes with what the server adds, more than the limit of %zu", size,
-                         limit_bytes);
+                         rules->limit_bytes);
     }
     if (ret_pre != NULL) {
         *ret_pre = pre;
@@ -232,6 +274,7 @@ void draft_free(struct draft *d)
     buf_fini(&d->text);
     buf_fini(&d->labels);
     json_decref(d->finalizers);
+    resource_definition_unref(d->definition);
     free(d->names);
     free(d);
 }

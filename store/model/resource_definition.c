@@ -333,6 +333,51 @@ void resource_definition_unrefp(struct resource_definition **d)
     *d = NULL;
 }
 
+enum errc resource_check_no_namespace(const struct key *key, struct err *err)
+{
+    return str_eq(key->ns, STR(NAMESPACE_DEFAULT))
+               ? OK
+               : err_field(err, ERR_INVALID, "key.namespace",
+                           "%.*s are not namespaced: leave the namespace \"%.*s\" away",
+                           STR_ARG(key->resource), STR_ARG(key->ns));
+}
+
+/* Where the kind is declared it is part of what the resource is. */
+static enum errc check_kind(const struct resource_definition *d, const json_t *doc, struct err *err)
+{
+    const json_t *kind = json_object_get(doc, "kind");
+    if (!d->has_kind || !json_is_string(kind) || str_eq(str_of_json(kind), d->kind)) {
+        return OK;
+    }
+    return err_field(err, ERR_INVALID, "kind", "must be \"%.*s\" in %.*s, is \"%.80s\"",
+                     STR_ARG(d->kind), STR_ARG(d->resource), json_string_value(kind));
+}
+
+enum errc resource_definition_shape(const struct resource_definition *d, const struct key *key,
+                                    const json_t *doc, size_t limit_bytes, json_t **ret,
+                                    struct err *err)
+{
+    if (!d->namespaced && resource_check_no_namespace(key, err) != OK) {
+        return ERR_INVALID;
+    }
+    if (check_kind(d, doc, err) != OK) {
+        return ERR_INVALID;
+    }
+    if (d->schema == NULL) {
+        *ret = json_incref(json_mutable(doc));
+        return OK;
+    }
+    CLEANUP(json_decrefp) json_t *filled = NULL;
+    enum errc rc = schema_fill(d->schema, doc, limit_bytes, &filled, err);
+    if (rc == OK) {
+        rc = schema_require(d->schema, filled, err);
+    }
+    if (rc == OK) {
+        *ret = TAKE(filled);
+    }
+    return rc;
+}
+
 bool resource_definition_is_called(const struct resource_definition *d, struct str word)
 {
     bool kind = word.n == d->kind.n && strncasecmp(word.p, d->kind.p, word.n) == 0;

@@ -56,6 +56,17 @@ struct resource_definition *resource_definition_ref(struct resource_definition *
 void resource_definition_unref(struct resource_definition *d); /* NULL is fine. */
 void resource_definition_unrefp(struct resource_definition **d);
 
+/* Judges a document that is to become an object with this key, and fills in the defaults of the
+ * schema, which may add at most limit_bytes. *ret is a new reference and shares parts with `doc`,
+ * which is not changed. Errors: ERR_INVALID with the field, ERR_TOO_LARGE. */
+enum errc resource_definition_shape(const struct resource_definition *d, const struct key *key,
+                                    const json_t *doc, size_t limit_bytes, json_t **ret,
+                                    struct err *err) NODISCARD;
+
+/* Objects of resources that are not namespaced live in the namespace "default", and in no other.
+ * Errors: ERR_INVALID with the field "key.namespace". */
+enum errc resource_check_no_namespace(const struct key *key, struct err *err) NODISCARD;
+
 /* Is this a word for the resource: its name, singular, kind (in lower case too) or a short name? */
 bool resource_definition_is_called(const struct resource_definition *d, struct str word);
 

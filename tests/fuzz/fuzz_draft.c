@@ -21,7 +21,8 @@ static struct draft *draft_of(struct str text)
     struct precondition pre;
     struct err err = {0};
     if (json_text_parse(text, "json", &doc, &err) != OK ||
-        draft_new(&key, doc, OBJECT_MAX_BYTES, &d, &pre, &err) != OK) {
+        draft_new(&key, doc, &(struct draft_rules){.limit_bytes = OBJECT_MAX_BYTES}, &d, &pre,
+                  &err) != OK) {
         fuzz_require_error(&err);
         return NULL;
     }
@@ -45,7 +46,8 @@ static void check_round_trip(const struct object *o)
     REQUIRE(strcmp(json_string_value(json_object_get(metadata, "resourceVersion")), "97") == 0);
     struct draft *d = NULL;
     struct precondition pre;
-    REQUIRE(draft_new(&key, tree, OBJECT_MAX_BYTES, &d, &pre, NULL) == OK);
+    REQUIRE(draft_new(&key, tree, &(struct draft_rules){.limit_bytes = OBJECT_MAX_BYTES}, &d, &pre,
+                      NULL) == OK);
     REQUIRE(pre.rv == 97 && strcmp(pre.uid, UID) == 0);
     struct object *none = NULL;
     draft_finish(d, o, "", 0, &none);

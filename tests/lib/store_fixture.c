@@ -216,10 +216,12 @@ enum errc fixture_put(struct fixture *f, const char *resource, const char *ns, c
     struct precondition pre = {0};
     enum errc rc = json_text_parse(str_of(text), "json", &doc, &err);
     if (rc == OK) {
-        rc = draft_new(&key, doc, OBJECT_MAX_BYTES, &d, &pre, &err);
+        rc = draft_new(&key, doc, &(struct draft_rules){.limit_bytes = OBJECT_MAX_BYTES}, &d, &pre,
+                       &err);
     }
     if (rc == OK) {
-        struct write w = {.key = key, .verb = WRITE_PUT, .draft = d, .bytes = strlen(text)};
+        struct write w = {
+            .key = key, .verb = WRITE_PUT, .draft = d, .text = str_of(text), .bytes = strlen(text)};
         rc = fixture_write(f, &w);
         if (ret_rv != NULL) {
             *ret_rv = w.rv;
@@ -247,10 +249,12 @@ static void fill_op(struct fixture_op *o, struct write *w, struct draft **ret_dr
         struct precondition pre = {0};
         enum errc rc = json_text_parse(str_of(o->doc), "json", &doc, &err);
         assert(rc == OK);
-        rc = draft_new(&w->key, doc, OBJECT_MAX_BYTES, ret_draft, &pre, &err);
+        rc = draft_new(&w->key, doc, &(struct draft_rules){.limit_bytes = OBJECT_MAX_BYTES},
+                       ret_draft, &pre, &err);
         assert(rc == OK);
         json_decref(doc);
         w->draft = *ret_draft;
+        w->text = str_of(o->doc);
     }
 }
 

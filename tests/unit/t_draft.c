@@ -19,7 +19,8 @@ static struct draft *draft_of(const json_t *doc)
     struct draft *d = NULL;
     struct precondition pre;
     struct err err = {0};
-    check_ok(draft_new(&key, doc, LIMIT, &d, &pre, &err), &err, __FILE__, __LINE__);
+    check_ok(draft_new(&key, doc, &(struct draft_rules){.limit_bytes = LIMIT}, &d, &pre, &err),
+             &err, __FILE__, __LINE__);
     return d;
 }
 
@@ -144,7 +145,9 @@ static void what_breaks_a_rule_is_refused_by_name(void **state)
         struct draft *d = NULL;
         struct precondition pre = {.rv = 42};
         struct err err = {0};
-        assert_case(draft_new(&key, doc, LIMIT, &d, &pre, &err) == ERR_INVALID, cases[i].text);
+        assert_case(draft_new(&key, doc, &(struct draft_rules){.limit_bytes = LIMIT}, &d, &pre,
+                              &err) == ERR_INVALID,
+                    cases[i].text);
         assert_string_equal(err.field, cases[i].field);
         assert_null(d);
         assert_int_equal(pre.rv, 42);
@@ -165,7 +168,9 @@ static void depth_is_limited_for_trees_that_were_put_together(void **state)
     CLEANUP(json_decrefp) json_t *deeper = json_pack("{s:{s:O}}", "spec", "a", spec);
     struct draft *none = NULL;
     struct err err;
-    assert_int_equal(draft_new(&key, deeper, LIMIT, &none, NULL, &err), ERR_INVALID);
+    assert_int_equal(
+        draft_new(&key, deeper, &(struct draft_rules){.limit_bytes = LIMIT}, &none, NULL, &err),
+        ERR_INVALID);
     assert_string_equal(err.field, "json");
 }
 
@@ -177,7 +182,8 @@ static void version_and_uid_come_back_as_a_precondition(void **state)
     CLEANUP(draft_freep) struct draft *d = NULL;
     struct precondition pre = {0};
     struct err err;
-    assert_ok(draft_new(&key, doc, LIMIT, &d, &pre, &err), &err);
+    assert_ok(draft_new(&key, doc, &(struct draft_rules){.limit_bytes = LIMIT}, &d, &pre, &err),
+              &err);
     assert_int_equal(pre.rv, 97);
     assert_string_equal(pre.uid, OTHER_UID);
     struct object *o = NULL;
@@ -189,7 +195,8 @@ static void version_and_uid_come_back_as_a_precondition(void **state)
     /* Who does not ask for the precondition is not bothered by it. */
     CLEANUP(json_decrefp) json_t *odd = json_of("{\"metadata\":{\"resourceVersion\":\"x\"}}");
     CLEANUP(draft_freep) struct draft *d2 = NULL;
-    assert_ok(draft_new(&key, odd, LIMIT, &d2, NULL, &err), &err);
+    assert_ok(draft_new(&key, odd, &(struct draft_rules){.limit_bytes = LIMIT}, &d2, NULL, &err),
+              &err);
 }
 
 static void the_limit_counts_what_the_server_adds(void **state)
@@ -207,9 +214,12 @@ static void the_limit_counts_what_the_server_adds(void **state)
     CLEANUP(draft_freep) struct draft *fits = NULL;
     struct precondition pre;
     struct err err;
-    assert_ok(draft_new(&key, doc, size, &fits, &pre, &err), &err);
+    assert_ok(draft_new(&key, doc, &(struct draft_rules){.limit_bytes = size}, &fits, &pre, &err),
+              &err);
     struct draft *none = NULL;
-    assert_int_equal(draft_new(&key, doc, size - 1, &none, &pre, &err), ERR_TOO_LARGE);
+    assert_int_equal(
+        draft_new(&key, doc, &(struct draft_rules){.limit_bytes = size - 1}, &none, &pre, &err),
+        ERR_TOO_LARGE);
     assert_string_equal(err.field, "json");
     char sizes[64];
     snprintf(sizes, sizeof(sizes), "is %zu bytes", size);

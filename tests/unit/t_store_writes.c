@@ -56,7 +56,10 @@ static enum errc write_doc(struct fixture *f, const char *name, const char *text
     assert_int_equal(json_text_parse(str_of(text), "json", &json, &err), OK);
     if (w->verb == WRITE_PUT && w->scope == WRITE_SCOPE_WHOLE) {
         struct precondition pre;
-        assert_int_equal(draft_new(&w->key, json, OBJECT_MAX_BYTES, &draft, &pre, &err), OK);
+        assert_int_equal(draft_new(&w->key, json,
+                                   &(struct draft_rules){.limit_bytes = OBJECT_MAX_BYTES}, &draft,
+                                   &pre, &err),
+                         OK);
         w->draft = draft;
     } else {
         w->json = json;
