@@ -220,7 +220,7 @@ static enum errc apply_tree(const struct write *w, const struct object *cur,
     }
     CLEANUP(json_decrefp) json_t *made = NULL;
     CLEANUP(json_decrefp) json_t *doc = NULL;
-    enum errc rc = make_document(w, cur, was, env->object_bytes, &made, err);
+    enum errc rc = make_document(w, cur, was, rules.limit_bytes, &made, err);
     if (rc == OK && w->scope == WRITE_SCOPE_STATUS) {
         rc = check_demands(w, made, cur, err);
     }
