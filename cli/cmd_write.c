@@ -143,8 +143,10 @@ static int put_one(const struct cli *cli, const struct target *target, const jso
     char guessed[ARGS_RESOURCE_MAX];
     w->resource = target->resource;
     w->name = target->name;
+    w->generate_name = 0;
     if (*w->name == '\0') {
-        w->name = identity.name;
+        w->generate_name = *identity.name == '\0' && *identity.generate_name != '\0';
+        w->name = w->generate_name ? identity.generate_name : identity.name;
         if (*w->name == '\0') {
             return cli_invalid("document %zu has no metadata.name; name it: put NAME -f FILE",
                                number);

@@ -161,7 +161,8 @@ const struct command commands[] = {
             "FILE is JSON or YAML (1.2: only true, false, null, ~ and numbers are not text) and may\n"
             "hold several documents, or a List. Without NAME each document names itself by\n"
             "metadata.name, its resource by its kind (\"Job\" is in \"jobs\"), \"objects\" if it has\n"
-            "none.",
+            "none. With metadata.generateName instead, the server makes a new object and completes\n"
+            "its name.",
         .examples = "watchctl put greeting '{\"text\":\"hello\"}'\n"
                     "watchctl put jobs/build '{\"steps\":3}' -n ci\n"
                     "watchctl put greeting '{\"text\":\"hi\"}' --if-rv 12\n"

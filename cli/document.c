@@ -40,7 +40,8 @@ void document_identity(const json_t *document, struct identity *ret)
     *ret = (struct identity){.api_version = text_of(document, "apiVersion"),
                              .kind = text_of(document, "kind"),
                              .ns = text_of(metadata, "namespace"),
-                             .name = text_of(metadata, "name")};
+                             .name = text_of(metadata, "name"),
+                             .generate_name = text_of(metadata, "generateName")};
 }
 
 static const char *type_name(const json_t *v)

@@ -36,6 +36,7 @@ struct identity {
     const char *kind;
     const char *ns;
     const char *name;
+    const char *generate_name;
 };
 void document_identity(const json_t *document, struct identity *ret);
 

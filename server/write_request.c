@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/write_request.h"
 
+#include <stdio.h>
+
 #include "store/model/json.h"
 #include "store/model/json_patch.h"
 #include "store/model/metadata.h"
@@ -44,8 +46,7 @@ static enum errc take_common(struct write_request *r, const struct wire_write_re
     w->pre = req->pre;
     w->dry_run = req->dry_run;
     r->return_object = req->return_object;
-    enum errc rc = request_key(&w->key, err);
-    return rc == OK ? take_request_id(req->request_id, w, err) : rc;
+    return take_request_id(req->request_id, w, err);
 }
 
 /* What the document demands and what the request demands are one precondition. */
@@ -66,6 +67,58 @@ static enum errc merge_precondition(struct precondition *pre, const struct preco
         }
         memcpy(pre->uid, doc->uid, sizeof(pre->uid));
     }
+    return OK;
+}
+
+/* What the name is to begin with, where the request or the document leaves the rest to us. */
+static struct str name_base(const struct write_request *r, const struct wire_write_request *req,
+                            const char **ret_field)
+{
+    const json_t *metadata = json_object_get(r->json, "metadata");
+    const json_t *name = json_object_get(metadata, "name");
+    const json_t *base = json_object_get(metadata, "generateName");
+    *ret_field = "key.name";
+    if (req->key.name.n != 0) {
+        return req->generate_name ? req->key.name : STR_EMPTY;
+    }
+    if (!req->generate_name && name != NULL && !json_is_null(name)) {
+        return STR_EMPTY;
+    }
+    *ret_field = "metadata.generateName";
+    return (struct str){json_string_value(base), json_string_length(base)};
+}
+
+/* The key of a put, and how it comes to its name. */
+static enum errc put_key(struct write_request *r, const struct wire_write_request *req,
+                         struct err *err)
+{
+    struct write *w = &r->write;
+    const char *field = NULL;
+    struct str base = name_base(r, req, &field);
+    if (base.n == 0) {
+        if (req->generate_name) {
+            return err_field(
+                err, ERR_INVALID, "key.name",
+                "must be what the name is to begin with, or metadata.generateName in the "
+                "document");
+        }
+        return request_key(&w->key, err);
+    }
+    char example[NAME_GENERATED_MAX];
+    w->key.name = name_generate(base, "bbbbb", example);
+    if (request_key(&w->key, err) != OK) {
+        if (strcmp(err->field, "key.name") == 0) {
+            snprintf(err->field, sizeof(err->field), "%s", field);
+        }
+        return err->code;
+    }
+    if (req->mode == WIRE_PUT_UPDATE || req->scope == WIRE_SCOPE_STATUS) {
+        return err_field(err, ERR_INVALID, req->mode == WIRE_PUT_UPDATE ? "mode" : "scope",
+                         "is for an object that exists, but this one is to be given a name");
+    }
+    w->key.name = STR_EMPTY;
+    w->generate = base;
+    w->mode = WRITE_CREATE;
     return OK;
 }
 
@@ -92,6 +145,9 @@ static enum errc put_tree(struct write_request *r, struct err *err)
     struct precondition in_document = {0};
     enum errc rc = metadata_expectations(json_object_get(r->json, "metadata"), &in_document.rv,
                                          in_document.uid, sizeof(in_document.uid), err);
+    if (r->write.mode == WRITE_CREATE) {
+        in_document.uid[0] = '\0';
+    }
     if (rc == OK) {
         rc = merge_precondition(&r->write.pre, &in_document, err);
     }
@@ -111,11 +167,21 @@ static enum errc put_draft(struct write_request *r, struct str text, struct stor
         return err->code;
     }
     json_decrefp(&r->json);
+    if (w->mode == WRITE_CREATE) {
+        in_document.uid[0] = '\0'; /* As Kubernetes does: a copy is given its own. */
+    }
     w->verb = WRITE_PUT;
     w->draft = r->draft;
     w->text = text;
     w->bytes += draft_size(r->draft);
     return merge_precondition(&w->pre, &in_document, err);
+}
+
+static enum errc put_whole(struct write_request *r, struct str text, struct store *store,
+                           size_t limit, struct err *err)
+{
+    /* A draft holds the name. */
+    return r->write.generate.n != 0 ? put_tree(r, err) : put_draft(r, text, store, limit, err);
 }
 
 enum errc write_request_put(struct write_request *r, const struct wire_write_request *req,
@@ -133,6 +199,9 @@ enum errc write_request_put(struct write_request *r, const struct wire_write_req
         return err->code;
     }
     w->mode = modes[req->mode];
+    if (put_key(r, req, err) != OK) {
+        return err->code;
+    }
     switch ((enum wire_put_scope)req->scope) {
     case WIRE_SCOPE_STATUS:
         if (form != DOCUMENT_WHOLE) {
@@ -149,7 +218,7 @@ enum errc write_request_put(struct write_request *r, const struct wire_write_req
         send_tree(r, WRITE_SPEC);
         return OK;
     case WIRE_SCOPE_WHOLE:
-        return put_draft(r, req->json, store, limit, err);
+        return put_whole(r, req->json, store, limit, err);
     case WIRE_SCOPE_AUTO:
     case WIRE_SCOPE_KEEP_STATUS:
         break;
@@ -162,7 +231,7 @@ enum errc write_request_put(struct write_request *r, const struct wire_write_req
         w->scope = WRITE_SCOPE_KEEP_STATUS;
         return put_tree(r, err);
     }
-    return put_draft(r, req->json, store, limit, err);
+    return put_whole(r, req->json, store, limit, err);
 }
 
 enum errc write_request_patch(struct write_request *r, const struct wire_write_request *req,
@@ -174,7 +243,8 @@ enum errc write_request_patch(struct write_request *r, const struct wire_write_r
         [WIRE_PATCH_SCOPE_STATUS] = WRITE_SCOPE_STATUS,
         [WIRE_PATCH_SCOPE_KEEP_STATUS] = WRITE_SCOPE_KEEP_STATUS,
     };
-    if (take_common(r, req, err) != OK || parse_json(r, req->json, limit, err) != OK) {
+    if (take_common(r, req, err) != OK || request_key(&r->write.key, err) != OK ||
+        parse_json(r, req->json, limit, err) != OK) {
         return err->code;
     }
     r->write.scope = scopes[req->patch_scope];
@@ -199,7 +269,8 @@ enum errc write_request_delete(struct write_request *r, const struct wire_write_
     (void)store;
     (void)limit;
     r->write.verb = WRITE_DELETE;
-    return take_common(r, req, err);
+    enum errc rc = take_common(r, req, err);
+    return rc == OK ? request_key(&r->write.key, err) : rc;
 }
 
 void write_request_fini(struct write_request *r)

@@ -114,24 +114,21 @@ static enum errc finish(const struct draft *d, const struct object *cur,
     return OK;
 }
 
-static enum errc delete (const struct object *cur, const struct apply_env *env,
-                         enum write_result *ret_result, struct object **ret_next) {
-    if (!object_has_finalizers(cur)){assert(object_deletion(cur).n == 0); /* (1) */
-                                         *ret_result = WRITE_DELETED;}
-else if (object_deletion(cur).n != 0)
+static void apply_delete(const struct object *cur, const struct apply_env *env,
+                         enum write_result *ret_result, struct object **ret_next)
 {
-    *ret_result = WRITE_UNCHANGED;
-}
-else
-{
-    *ret_result = WRITE_UPDATED;
-    *ret_next = object_begin_deletion(cur, env->now);
-}
-return OK;
+    if (!object_has_finalizers(cur)) {
+        assert(object_deletion(cur).n == 0); /* (1) */
+        *ret_result = WRITE_DELETED;
+    } else if (object_deletion(cur).n != 0) {
+        *ret_result = WRITE_UNCHANGED;
+    } else {
+        *ret_result = WRITE_UPDATED;
+        *ret_next = object_begin_deletion(cur, env->now);
+    }
 }
 
-/* ---- Over the tree of the object as it is ------------------------------------------------------
- */
+/* ---- Over the tree of the object as it is ---------------------------------------------------- */
 
 /* `doc` with the status of `from` (NULL: without). A new reference. */
 static json_t *with_status(const json_t *doc, const json_t *from)
@@ -237,6 +234,9 @@ static enum errc apply_tree(const struct write *w, const struct object *cur,
     CLEANUP(draft_freep) struct draft *d = NULL;
     struct precondition pre = {0};
     rc = draft_new(&w->key, doc, &rules, &d, &pre, err);
+    if (w->mode == WRITE_CREATE) {
+        pre.uid[0] = '\0'; /* As Kubernetes does: a copy of another object is given its own. */
+    }
     if (rc == OK) {
         rc = check_precondition(w, &pre, cur, err);
     }
@@ -277,7 +277,8 @@ enum errc apply_write(const struct write *w, const struct object *cur, const str
         return rc;
     }
     if (w->verb == WRITE_DELETE) {
-        return delete (cur, env, ret_result, ret_next);
+        apply_delete(cur, env, ret_result, ret_next);
+        return OK;
     }
     if (w->verb == WRITE_CHECK) {
         *ret_result = WRITE_UNCHANGED;

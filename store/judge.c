@@ -39,8 +39,46 @@ static bool too_many_objects(const struct batch *b)
     return n + b->n_changes >= s->opt.objects_max;
 }
 
+#define NAME_TRIES 8
+
+static void random_suffix(char ret[NAME_SUFFIX_LEN])
+{
+    static const char alphabet[] = NAME_SUFFIX_ALPHABET;
+    for (size_t i = 0; i < NAME_SUFFIX_LEN; i++) {
+        ret[i] = alphabet[random_below(sizeof(alphabet) - 1)];
+    }
+}
+
+static void complete_name(struct write *w, const char suffix[NAME_SUFFIX_LEN])
+{
+    w->key.name = name_generate(w->generate, suffix, w->generated);
+}
+
+/* Completes the name so that there is no object of it. */
+static enum errc choose_name(struct batch *b, struct write *w)
+{
+    void (*make)(char *) = b->store->opt.name_suffix;
+    for (int i = 0; i < NAME_TRIES; i++) {
+        CLEANUP(object_unrefp) struct object *taken = NULL;
+        char suffix[NAME_SUFFIX_LEN];
+        row_t row = 0;
+        (make != NULL ? make : random_suffix)(suffix);
+        complete_name(w, suffix);
+        enum errc rc = batch_current(b, &w->key, &taken, &row, &w->err);
+        if (rc != OK || taken == NULL) {
+            return rc;
+        }
+    }
+    return err_set(&w->err, ERR_EXISTS,
+                   "%d names that begin with \"%.*s\" were tried, and are taken; try again",
+                   NAME_TRIES, STR_ARG(w->generate));
+}
+
 enum errc judge_one(struct batch *b, struct write *w)
 {
+    if (w->generate.n != 0 && choose_name(b, w) != OK) {
+        return w->err.code;
+    }
     CLEANUP(object_unrefp) struct object *cur = NULL;
     CLEANUP(object_unrefp) struct object *next = NULL;
     struct store *s = b->store;
@@ -122,10 +160,20 @@ static enum asked asked_by(const struct write *w)
     return w->verb == WRITE_DELETE ? ASKED_DELETE : ASKED_OTHER;
 }
 
-/* Of the objects it is about. */
+/* Of the objects it is about, their names being known. */
 static uint64_t write_hash(const struct write *w)
 {
     return w->verb == WRITE_TXN ? transact_hash(w) : requests_key_hash(&w->key);
+}
+
+/* The same before they are: of a name that is generated, what it begins with. */
+static uint64_t asked_hash(const struct write *w)
+{
+    if (w->generate.n != 0) {
+        struct key k = {w->key.resource, w->key.ns, w->generate};
+        return requests_key_hash(&k);
+    }
+    return write_hash(w);
 }
 
 /* True if w repeats a request that was answered, or one of this batch. */
@@ -141,7 +189,8 @@ static bool answer_repeat(struct batch *b, struct requests *requests, size_t i)
             memcmp(o->request_id, w->request_id, REQUEST_ID_LEN) != 0) {
             continue;
         }
-        if (o->verb != w->verb || write_hash(o) != write_hash(w)) {
+        if (o->verb != w->verb || asked_hash(o) != asked_hash(w) ||
+            (o->generate.n != 0) != (w->generate.n != 0)) {
             (void)refuse_reuse(w);
         } else {
             b->repeats[i] = b->writes[k];
@@ -153,6 +202,9 @@ static bool answer_repeat(struct batch *b, struct requests *requests, size_t i)
         return w->verb == WRITE_TXN && transact_repeat(b->store, requests, w);
     }
     bool same = a->asked == ASKED_UNKNOWN || a->asked == asked_by(w);
+    if (w->generate.n != 0) {
+        complete_name(w, a->suffix);
+    }
     if (!same || a->key_hash != write_hash(w)) {
         (void)refuse_reuse(w);
     } else if (w->verb == WRITE_TXN) {
@@ -179,6 +231,11 @@ static void answer_alike(struct write *w, const struct write *first)
     w->rv = first->rv;
     w->generation = first->generation;
     w->object = first->object != NULL ? object_ref(first->object) : NULL;
+    if (w->generate.n != 0 && first->key.name.n != 0) {
+        char suffix[NAME_SUFFIX_LEN];
+        requests_suffix(&first->key, suffix);
+        complete_name(w, suffix);
+    }
     for (size_t i = 0; i < w->n_ops; i++) {
         answer_alike(&w->ops[i], &first->ops[i]);
     }
@@ -195,6 +252,7 @@ static void remember(const struct write *w, struct requests *requests, mono_ms_t
                            .rv = w->rv,
                            .generation = w->generation,
                            .key_hash = write_hash(w)};
+        requests_suffix(&w->key, a.suffix);
         requests_keep(requests, w->request_id, &a, now);
     }
 }

@@ -70,9 +70,17 @@ void requests_keep(struct requests *r, const uint8_t id[REQUEST_ID_LEN],
     TAILQ_INSERT_TAIL(&r->oldest_first, q, by_age);
 }
 
+void requests_suffix(const struct key *k, char ret[NAME_SUFFIX_LEN])
+{
+    memset(ret, 0, NAME_SUFFIX_LEN);
+    if (k->name.n >= NAME_SUFFIX_LEN) {
+        memcpy(ret, k->name.p + k->name.n - NAME_SUFFIX_LEN, NAME_SUFFIX_LEN);
+    }
+}
+
 struct answer requests_answer_of(const struct event *ev)
 {
-    return (struct answer){
+    struct answer a = {
         .asked = ev->cause == CAUSE_CREATED ? ASKED_OTHER : ASKED_UNKNOWN,
         .result = ev->cause == CAUSE_CREATED   ? WRITE_CREATED
                   : ev->cause == CAUSE_UPDATED ? WRITE_UPDATED
@@ -81,6 +89,8 @@ struct answer requests_answer_of(const struct event *ev)
         .generation = ev->generation,
         .key_hash = requests_key_hash(&ev->key),
     };
+    requests_suffix(&ev->key, a.suffix);
+    return a;
 }
 
 uint64_t requests_key_hash(const struct key *k)

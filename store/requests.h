@@ -21,7 +21,8 @@ struct answer {
     enum write_result result;
     rv_t rv; /* as in struct write */
     uint64_t generation;
-    uint64_t key_hash; /* of the key: an id used again for another object is an error */
+    uint64_t key_hash;            /* of the key: an id used again for another object is an error */
+    char suffix[NAME_SUFFIX_LEN]; /* of the name, should it be a generated one */
 };
 
 struct requests *requests_new(void);
@@ -32,6 +33,8 @@ const struct answer *requests_find(struct requests *r, const uint8_t id[REQUEST_
 void requests_keep(struct requests *r, const uint8_t id[REQUEST_ID_LEN],
                    const struct answer *answer, mono_ms_t now);
 uint64_t requests_key_hash(const struct key *k);
+/* The end of a name, for answer.suffix. */
+void requests_suffix(const struct key *k, char ret[NAME_SUFFIX_LEN]);
 /* The id of one object's part of a transaction. */
 void requests_derive(const uint8_t id[REQUEST_ID_LEN], const struct key *k,
                      uint8_t ret[REQUEST_ID_LEN]);

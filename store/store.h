@@ -32,6 +32,8 @@ struct store_options {
     uint64_t objects_max;      /* objects; 0: 10,000,000 */
     uint32_t resources_max;    /* distinct resources; 0: 1,024 */
     bool declared_only;        /* refuse writes to resources without a definition */
+    /* Ends a name that is generated. NULL: at random. On the writer. */
+    void (*name_suffix)(char ret[NAME_SUFFIX_LEN]);
 };
 
 /* Loads the index of objects, then starts the threads. *ret is new; the engine is taken even on
@@ -84,7 +86,9 @@ enum write_result { WRITE_CREATED = 1, WRITE_UPDATED, WRITE_UNCHANGED, WRITE_DEL
 
 struct write {
     /* In; all borrowed until done. */
-    struct key key; /* checked by the caller */
+    struct key key;      /* checked by the caller */
+    struct str generate; /* PUT, SPEC, to create: the name is this and what the store adds; the key
+                            has none before it is done. Empty: the name is given. */
     enum write_verb verb;
     enum write_mode mode; /* PUT, SPEC */
     enum write_scope scope;
@@ -113,6 +117,7 @@ struct write {
     /* The store's, from submit to done. */
     STAILQ_ENTRY(write) link;
     struct object *next;
+    char generated[NAME_GENERATED_MAX]; /* key.name borrows from it */
 };
 
 /* Errors (then done is not called): ERR_DRAINING, ERR_LIMIT (the queue is full). */

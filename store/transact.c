@@ -11,8 +11,8 @@
 void transact_name_op(size_t i, enum write_verb verb, struct err *err)
 {
     static const char *const words[] = {
-        [WRITE_PUT] = "put",       [WRITE_SPEC] = "put",    [WRITE_PATCH] = "patch",
-        [WRITE_DELETE] = "delete", [WRITE_CHECK] = "check",
+        [WRITE_PUT] = "put",          [WRITE_SPEC] = "put",      [WRITE_PATCH] = "patch",
+        [WRITE_JSON_PATCH] = "patch", [WRITE_DELETE] = "delete", [WRITE_CHECK] = "check",
     };
     char field[sizeof(err->field)];
     snprintf(field, sizeof(field), "%s", err->field);

@@ -212,6 +212,18 @@ enum errc name_check_client_id(struct str s, const char *field, struct err *err)
     return OK;
 }
 
+struct str name_generate(struct str base, const char suffix[NAME_SUFFIX_LEN],
+                         char ret[NAME_GENERATED_MAX])
+{
+    size_t room = NAME_GENERATED_MAX - NAME_SUFFIX_LEN;
+    size_t n = base.n < room ? base.n : room;
+    if (n != 0) {
+        memcpy(ret, base.p, n);
+    }
+    memcpy(ret + n, suffix, NAME_SUFFIX_LEN);
+    return (struct str){ret, n + NAME_SUFFIX_LEN};
+}
+
 static bool ends_with(struct str s, const char *tail)
 {
     size_t n = strlen(tail);

@@ -41,6 +41,14 @@ enum errc name_check_label_value(struct str s, const char *field, struct err *er
 /* A client id: 1 to 253 printable ASCII characters without spaces. */
 enum errc name_check_client_id(struct str s, const char *field, struct err *err) NODISCARD;
 
+/* A name that the server completes: `base`, cut to leave room, and five characters, as Kubernetes
+ * makes them. */
+#define NAME_SUFFIX_LEN      5
+#define NAME_SUFFIX_ALPHABET "bcdfghjklmnpqrstvwxz2456789"
+#define NAME_GENERATED_MAX   63
+struct str name_generate(struct str base, const char suffix[NAME_SUFFIX_LEN],
+                         char ret[NAME_GENERATED_MAX]);
+
 /* The kind of an object that brings none: the resource's singular, capitalised ("jobs" → "Job",
  * "policies" → "Policy", "classes" → "Class", "cron-jobs" → "CronJob"). */
 void name_kind_of_resource(struct str resource, char ret[RESOURCE_MAX_LEN + 1]);

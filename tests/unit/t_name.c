@@ -180,6 +180,21 @@ static void the_kind_is_the_singular_capitalised(void **state)
     }
 }
 
+static void a_generated_name_is_the_beginning_cut_to_fit_and_a_suffix(void **state)
+{
+    (void)state;
+    char long_base[300];
+    char ret[NAME_GENERATED_MAX];
+    memset(long_base, 'a', sizeof(long_base));
+    assert_str(name_generate(STR("job-"), "bcdfg", ret), "job-bcdfg");
+    assert_str(name_generate(STR_EMPTY, "bcdfg", ret), "bcdfg");
+    struct str name = name_generate((struct str){long_base, sizeof(long_base)}, "bcdfg", ret);
+    assert_int_equal(name.n, 63);
+    assert_memory_equal(name.p, long_base, 58);
+    assert_memory_equal(name.p + 58, "bcdfg", 5);
+    assert_int_equal(name_generate((struct str){long_base, 58}, "bcdfg", ret).n, 63);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +209,7 @@ int main(void)
         cmocka_unit_test(keys_are_checked_part_by_part),
         cmocka_unit_test(keys_are_ordered_by_resource_namespace_name),
         cmocka_unit_test(the_kind_is_the_singular_capitalised),
+        cmocka_unit_test(a_generated_name_is_the_beginning_cut_to_fit_and_a_suffix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

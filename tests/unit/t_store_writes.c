@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -314,6 +315,139 @@ static void an_object_that_is_to_be_created_has_no_version_yet(void **state)
     assert_int_equal(store_head(f->store), 0);
 }
 
+/* Makes each suffix twice: aaaaa, aaaaa, baaaa, … */
+static _Atomic int suffixes;
+
+static void make_suffix(char ret[NAME_SUFFIX_LEN])
+{
+    memset(ret, 'a', NAME_SUFFIX_LEN);
+    ret[0] = (char)('a' + atomic_fetch_add(&suffixes, 1) / 2);
+}
+
+static void stuck_suffix(char ret[NAME_SUFFIX_LEN])
+{
+    memset(ret, 'z', NAME_SUFFIX_LEN);
+}
+
+static enum errc generate(struct fixture *f, const char *base, const char *text, struct write *w)
+{
+    json_t *json = NULL;
+    struct err err = {0};
+    assert_int_equal(json_text_parse(str_of(text), "json", &json, &err), OK);
+    w->key = (struct key){STR("jobs"), STR("default"), STR_EMPTY};
+    w->generate = str_of(base);
+    w->mode = WRITE_CREATE;
+    w->json = json;
+    w->bytes = strlen(text);
+    enum errc rc = fixture_write(f, w);
+    json_decref(json);
+    return rc;
+}
+
+static void a_generated_name_is_free_and_known_to_a_repeat(void **state)
+{
+    struct fixture *f = *state;
+    fixture_close(f);
+    atomic_store(&suffixes, 0);
+    f->opt.name_suffix = make_suffix;
+    fixture_open(f);
+    static const char *const names[] = {"job-aaaaa", "job-baaaa", "job-caaaa"};
+    for (size_t i = 0; i < 3; i++) {
+        struct write w = {.has_request_id = true, .request_id = {(uint8_t)(i + 1)}};
+        assert_int_equal(generate(f, "job-", "{\"metadata\":{},\"spec\":1}", &w), OK);
+        assert_int_equal(w.result, WRITE_CREATED);
+        assert_true(str_eq(w.key.name, str_of(names[i])) && str_eq(w.object->key.name, w.key.name));
+        object_unref(w.object);
+    }
+    for (int i = 0; i < 2; i++) {
+        struct write again = {.has_request_id = true, .request_id = {2}};
+        assert_int_equal(generate(f, "job-", "{\"metadata\":{},\"spec\":1}", &again), OK);
+        assert_true(again.rv == 2 && str_eq(again.key.name, str_of(names[1])));
+        object_unref(again.object);
+        struct write other = {.has_request_id = true, .request_id = {2}};
+        assert_int_equal(generate(f, "jobs-", "{\"metadata\":{},\"spec\":1}", &other), ERR_INVALID);
+        assert_string_equal(other.err.field, "request_id");
+        reopen(f);
+    }
+    struct write spec = {.verb = WRITE_SPEC};
+    assert_int_equal(generate(f, "job-", "{\"n\":1}", &spec), OK);
+    object_unref(spec.object);
+    assert_int_equal(store_head(f->store), 4);
+}
+
+static void names_that_are_all_taken_end_in_a_refusal(void **state)
+{
+    struct fixture *f = *state;
+    fixture_close(f);
+    f->opt.name_suffix = stuck_suffix;
+    fixture_open(f);
+    struct write w = {0};
+    assert_int_equal(generate(f, "a", "{\"metadata\":{}}", &w), OK);
+    object_unref(w.object);
+    w = (struct write){0};
+    assert_int_equal(generate(f, "a", "{\"metadata\":{}}", &w), ERR_EXISTS);
+    w = (struct write){.pre = {.rv = 1}};
+    assert_int_equal(generate(f, "b", "{\"metadata\":{}}", &w), ERR_INVALID);
+    assert_string_equal(w.err.field, "metadata.resourceVersion");
+    w = (struct write){0};
+    assert_int_equal(generate(f, "b", "{\"metadata\":{\"name\":\"b\"}}", &w), ERR_INVALID);
+    assert_string_equal(w.err.field, "metadata.name");
+    assert_int_equal(store_head(f->store), 1);
+    /* What belongs to another object in a copied document does not matter to a new one. */
+    w = (struct write){0};
+    assert_int_equal(
+        generate(f, "b", "{\"metadata\":{\"uid\":\"01234567-89ab-4cde-8f01-23456789abcd\"}}", &w),
+        OK);
+    object_unref(w.object);
+}
+
+#define SAME_BATCH 40
+
+static void count_done(struct write *w)
+{
+    atomic_fetch_add((_Atomic int *)w->arg, 1);
+}
+
+static void writes_of_one_batch_get_different_names_and_repeats_the_same(void **state)
+{
+    struct fixture *f = *state;
+    fixture_close(f);
+    atomic_store(&suffixes, 0);
+    f->opt.name_suffix = make_suffix;
+    fixture_open(f);
+    static struct write writes[SAME_BATCH];
+    json_t *json = json_object();
+    _Atomic int done = 0;
+    for (int i = 0; i < SAME_BATCH; i++) {
+        writes[i] = (struct write){
+            .key = {STR("jobs"), STR("default"), STR_EMPTY},
+            .verb = WRITE_SPEC,
+            .mode = WRITE_CREATE,
+            .generate = STR("j"),
+            .json = json,
+            .has_request_id = true,
+            .request_id = {(uint8_t)(i / 4) },
+            .bytes = 10,
+            .done = count_done,
+            .arg = &done,
+        };
+        assert_int_equal(store_submit(f->store, &writes[i], &writes[i].err), OK);
+    }
+    while (atomic_load(&done) < SAME_BATCH) {
+        usleep(1000);
+    }
+    for (int i = 0; i < SAME_BATCH; i++) {
+        char want[8];
+        snprintf(want, sizeof want, "j%caaaa", 'a' + i / 4);
+        assert_int_equal(writes[i].err.code, OK);
+        assert_true(str_eq(writes[i].key.name, str_of(want)));
+        assert_int_equal(writes[i].rv, i / 4 + 1);
+        object_unref(writes[i].object);
+    }
+    assert_int_equal(store_head(f->store), SAME_BATCH / 4);
+    json_decref(json);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -324,6 +458,9 @@ int main(void)
         T(a_write_of_the_status_keeps_to_the_preconditions_in_its_metadata),
         T(a_repeat_knows_deletions_that_wait_and_those_by_the_last_finalizer),
         T(an_object_that_is_to_be_created_has_no_version_yet),
+        T(a_generated_name_is_free_and_known_to_a_repeat),
+        T(names_that_are_all_taken_end_in_a_refusal),
+        T(writes_of_one_batch_get_different_names_and_repeats_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
