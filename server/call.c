@@ -52,6 +52,9 @@ void call_free(struct call *c)
         grpc_call_details_destroy(&c->details);
     }
     grpc_metadata_array_destroy(&c->metadata);
+    if (c->visit.weight > 0) {
+        guard_leave(c->srv->guard, &c->visit, c->cancelled != 0, loop_now());
+    }
     if (c->grpc != NULL) {
         grpc_call_unref(c->grpc);
     }
@@ -167,9 +170,11 @@ void call_return(struct call *c, void (*fn)(struct task *t))
     loop_post(rpc_loop(c->srv->rpc), &c->task);
 }
 
-grpc_call *call_release(struct call *c)
+grpc_call *call_release(struct call *c, struct visit *ret_visit)
 {
     grpc_call *grpc = TAKE(c->grpc);
+    *ret_visit = c->visit;
+    c->visit.weight = 0;
     call_free(c);
     return grpc;
 }
@@ -228,6 +233,7 @@ static enum errc check_request(struct call *c, struct str *ret_in, struct err *e
 void call_begin(struct call *c)
 {
     metric_add(M_CALLS, 1);
+    c->visit = guard_enter(c->srv->guard, c->grpc, &c->metadata);
     struct err err = {0};
     struct str in;
     if (check_request(c, &in, &err) != OK) {

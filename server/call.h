@@ -11,6 +11,7 @@
 #define WATCHD_SERVER_CALL_H
 
 #include "server/auth.h"
+#include "server/guard.h"
 #include "server/loop.h"
 #include "server/server.h"
 #include "store/base/arena.h"
@@ -48,6 +49,7 @@ struct call {
     grpc_call_details details; /* without a method: what was asked for */
     grpc_metadata_array metadata;
     gpr_timespec deadline;
+    struct visit visit; /* weight 0: not begun */
     grpc_byte_buffer *payload;
     grpc_slice flat; /* the request in one piece, if it came in several */
     struct caller caller;
@@ -72,8 +74,8 @@ void call_reply(struct call *c, struct buf *message);
 void call_fail(struct call *c, const struct err *err);
 /* Runs `fn` with the call's task on the I/O thread. Threads: any. */
 void call_return(struct call *c, void (*fn)(struct task *t));
-/* The gRPC call, with its one reference; the call itself is freed. */
-grpc_call *call_release(struct call *c);
+/* The gRPC call, with its one reference, and its visit; the call itself is freed. */
+grpc_call *call_release(struct call *c, struct visit *ret_visit);
 
 /* A message in one piece. Borrows from the buffer, or from *ret_flat, which the caller unrefs. */
 struct str call_flatten(grpc_byte_buffer *b, grpc_slice *ret_flat);

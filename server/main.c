@@ -142,6 +142,7 @@ static void drained(void *arg)
 static void start_rpc(struct program *p)
 {
     struct server *srv = &p->server;
+    srv->guard = guard_new();
     srv->health = health_new();
     srv->n_fanouts = (size_t)p->config.fanout_threads;
     srv->fanouts = mem_zalloc(srv->n_fanouts * sizeof(struct fanout *));
@@ -315,6 +316,7 @@ static void stop_rpc(struct program *p)
     free(TAKE(srv->fanouts));
     rpc_free(TAKE(srv->rpc));
     health_free(TAKE(srv->health));
+    guard_free(TAKE(srv->guard));
 }
 
 static void close_store(struct program *p)

@@ -22,7 +22,6 @@
 #include "store/base/logline.h"
 
 #define MESSAGE_SLACK   (64 * 1024)
-#define STREAMS_MAX     4096 /* of one connection */
 #define IDLE_MS         (15 * 60 * 1000)
 #define MIN_PING_MS     5000
 #define CATCH_ALL_SLOTS 8
@@ -159,7 +158,7 @@ static grpc_server *server_create(const struct config *cfg)
     } settings[] = {
   /* With it, each unread stream would be given a window of 4 MB. */
         {GRPC_ARG_HTTP2_BDP_PROBE,                              0                                    },
-        {GRPC_ARG_MAX_CONCURRENT_STREAMS,                       STREAMS_MAX                          },
+        {GRPC_ARG_MAX_CONCURRENT_STREAMS,                       CONNECTION_STREAMS_MAX               },
         {GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,                   cfg->max_object_bytes + MESSAGE_SLACK},
         {GRPC_ARG_MAX_SEND_MESSAGE_LENGTH,                      -1                                   },
         {GRPC_ARG_KEEPALIVE_TIME_MS,                            cfg->keepalive_ms                    },
@@ -213,6 +212,7 @@ static void *run(void *arg)
     pthread_setname_np(pthread_self(), "io");
     while (!r->stop) {
         (void)loop_next(&r->loop, LOOP_FOREVER);
+        guard_turn(r->srv->guard);
         loop_run_tasks(&r->loop);
     }
     return NULL;
@@ -237,6 +237,7 @@ void rpc_start(struct rpc *r)
 
 void rpc_add_connection(struct rpc *r, int fd)
 {
+    guard_connected(r->srv->guard, fd);
     grpc_server_add_channel_from_fd(r->grpc, fd, r->plain);
 }
 

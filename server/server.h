@@ -9,6 +9,7 @@
 
 struct auth;
 struct fanout;
+struct guard;
 struct health;
 struct listeners;
 struct rpc;
@@ -18,6 +19,7 @@ struct server {
     struct store *store;
     char store_id[UUID_LEN + 1];
     struct auth *auth;
+    struct guard *guard;
     struct rpc *rpc;
     struct health *health; /* the I/O thread's */
     struct fanout **fanouts;

@@ -132,6 +132,7 @@ static void unref(struct stream *s)
     assert(s->n_pins == 0 && s->watcher == NULL);
     timers_clear(&f->timers, &s->timer);
     conns_leave(&f->conns, s->conn);
+    guard_leave(f->srv->guard, &s->visit, s->cancelled != 0, loop_now());
     grpc_call_unref(s->call);
     free(s->client_id);
     free(s->end);
@@ -339,7 +340,8 @@ static void open_stream(struct task *t)
     struct stream *s = CONTAINER(t, struct stream, task);
     struct fanout *f = s->owner;
     mono_ms_t now = loop_now();
-    s->conn = conns_join(&f->conns, s->fd, s->peer.family == AF_INET || s->peer.family == AF_INET6);
+    s->conn =
+        conns_join(&f->conns, s->visit.fd, s->peer.family == AF_INET || s->peer.family == AF_INET6);
     atomic_fetch_add(&f->streams, 1);
     struct err err = {0};
     enum errc e = open_watcher(s, &err);
@@ -354,6 +356,7 @@ static void open_stream(struct task *t)
         finish(s, &err, false, -1);
         return;
     }
+    guard_bounded(f->srv->guard, &s->visit);
     metric_add(M_WATCHES, 1);
     registry_add(&f->registry, s);
     s->opened_at = now; /* the watch set names it as ready by itself */

@@ -19,6 +19,7 @@
 
 #include "server/address.h"
 #include "server/auth.h"
+#include "server/guard.h"
 #include "server/loop.h"
 #include "server/timers.h"
 #include "store/watch.h"
@@ -61,7 +62,7 @@ struct stream {
     char *client_id;                     /* NULL: the same as id */
     char id[UUID_LEN + 1];
     struct peer peer;
-    int fd;    /* of the connection */
+    struct visit visit;
     int token; /* whose it is; see auth.h */
     mono_ms_t opened_at;
     mono_ms_t sent_at;     /* when the message on its way began */

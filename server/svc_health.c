@@ -19,6 +19,7 @@ struct health_stream {
     struct tag on_sent, on_closed, on_final;
     struct server *srv;
     grpc_call *call;
+    struct visit visit;
     LIST_ENTRY(health_stream) link;
     bool known; /* the service is one of ours */
     bool greeted, sending, ended;
@@ -103,6 +104,7 @@ static void unref(struct health_stream *s)
     struct server *srv = s->srv;
     LIST_REMOVE(s, link);
     srv->health->n--;
+    guard_leave(srv->guard, &s->visit, s->cancelled != 0, loop_now());
     grpc_call_unref(s->call);
     free(s);
     rpc_let_go(srv->rpc);
@@ -206,7 +208,7 @@ void health_watch(struct call *c, struct str in)
     s->srv = c->srv;
     s->known = is_service(service);
     rpc_hold(s->srv->rpc);
-    s->call = call_release(c);
+    s->call = call_release(c, &s->visit);
     LIST_INSERT_HEAD(&h->streams, s, link);
     h->n++;
     grpc_op op = {.op = GRPC_OP_RECV_CLOSE_ON_SERVER};

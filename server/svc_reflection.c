@@ -17,8 +17,9 @@
 
 struct conversation {
     struct tag on_asked, on_answered, on_final;
-    struct rpc *rpc;
+    struct server *srv;
     grpc_call *call;
+    struct visit visit;
     grpc_byte_buffer *question;
     int cancelled;
 };
@@ -27,11 +28,12 @@ static size_t conversations; /* the I/O thread's */
 
 static void conversation_free(struct conversation *v)
 {
-    struct rpc *rpc = v->rpc;
+    struct server *srv = v->srv;
     conversations--;
+    guard_leave(srv->guard, &v->visit, v->cancelled != 0, loop_now());
     grpc_call_unref(v->call);
     free(v);
-    rpc_let_go(rpc);
+    rpc_let_go(srv->rpc);
 }
 
 static void end(struct conversation *v, const struct err *err)
@@ -114,10 +116,10 @@ void reflection_info(struct call *c, struct str in)
     v->on_asked.fn = asked;
     v->on_answered.fn = answered;
     v->on_final.fn = final;
-    v->rpc = c->srv->rpc;
+    v->srv = c->srv;
     conversations++;
-    rpc_hold(v->rpc);
-    v->call = call_release(c);
+    rpc_hold(v->srv->rpc);
+    v->call = call_release(c, &v->visit);
     grpc_op ops[2] = {{.op = GRPC_OP_SEND_INITIAL_METADATA}, {.op = GRPC_OP_RECV_MESSAGE}};
     ops[1].data.recv_message.recv_message = &v->question;
     loop_batch(v->call, ops, 2, &v->on_asked);

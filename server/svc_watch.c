@@ -2,10 +2,7 @@
 /* WatchService. Subscribe hands the call to a fan-out thread for good. The others are errands: the
  * call visits one fan-out thread after the other, since only these may look at their streams, and
  * comes back to be answered. */
-#include <grpc/support/alloc.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "proto/wire.h"
 #include "server/fanout.h"
@@ -20,20 +17,6 @@
 
 /* ---- Subscribe ---------------------------------------------------------------------------------
  */
-
-/* gRPC core calls a connection that it was handed "fd:N". Without that it counts as 0, which is
- * never a connection's. */
-static void find_peer(grpc_call *call, struct peer *ret, int *ret_fd)
-{
-    char *name = grpc_call_get_peer(call);
-    int fd = 0;
-    *ret = (struct peer){0};
-    if (sscanf(name, "fd:%d", &fd) == 1 && fd > 0) {
-        peer_of_socket(fd, ret);
-    }
-    *ret_fd = fd > 0 ? fd : 0;
-    gpr_free(name);
-}
 
 static const enum watch_start starts[] = {
     [WIRE_START_SNAPSHOT] = START_SNAPSHOT, [WIRE_START_SINCE] = START_SINCE,
@@ -86,10 +69,12 @@ void watch_subscribe(struct call *c, struct str in)
         s->client_id = req.client_id.n > 0 ? str_dup(req.client_id) : NULL;
         s->interval_ms = req.bookmark_interval_ms;
         s->token = c->caller.token;
-        find_peer(c->grpc, &s->peer, &s->fd);
     }
     c->fanout = NULL; /* the stream is what was expected */
-    (void)call_release(c);
+    (void)call_release(c, &s->visit);
+    if (e == OK) {
+        peer_of_socket(s->visit.fd, &s->peer);
+    }
     stream_submit(s);
 }
 

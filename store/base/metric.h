@@ -39,6 +39,8 @@
     X(M_PINNED_BYTES, GAUGE, "watchd_pinned_bytes", "Bytes held by sends in flight.")              \
     X(M_CALLS, COUNTER, "watchd_calls_total", "Calls received.")                                   \
     X(M_CALLS_FAILED, COUNTER, "watchd_calls_failed_total", "Calls answered with an error.")       \
+    X(M_CONNECTIONS_CUT, COUNTER, "watchd_connections_cut_total",                                  \
+      "Connections cut off that had too much open, or cancelled too much.")                        \
     X(M_CONNECTIONS, GAUGE, "watchd_connections", "Connections accepted and not yet closed.")      \
     X(M_UNAUTHENTICATED, COUNTER, "watchd_unauthenticated_total", "Calls with no valid token.")
 

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* (1) A connection may have a quarter more open than it is told, since it may begin the next stream
+ *     before we have let go of the last one.
+ * (2) Calls that the peer cancels fill a bucket, which holds as many as a connection may have open
+ *     and loses as many each second: so to cancel all at once is fine, to do nothing else is not.
+ * (3) Between two turns of the I/O thread nobody is answered, so what an honest peer may open in
+ *     that time is bounded like what it may have open.
+ * (4) Calls of all connections that are no watches are bounded together; above that, the connection
+ *     with the most of them goes.
+ * (5) A call whose request is not complete does not come to us, yet it is there: those are counted
+ *     by the frames. */
+#include "server/guard.h"
+
+#include <grpc/support/alloc.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "server/address.h"
+#include "server/frames.h"
+#include "store/base/logline.h"
+#include "store/base/mem.h"
+#include "store/base/metric.h"
+
+#define OPEN_MAX         (CONNECTION_STREAMS_MAX + CONNECTION_STREAMS_MAX / 4)
+#define CANCELS_MAX      CONNECTION_STREAMS_MAX
+#define CANCELS_PER_S    CONNECTION_STREAMS_MAX
+#define OPEN_TOGETHER    (4 * CONNECTION_STREAMS_MAX)
+#define METADATA_ENTRIES 16 /* more, or larger ones, count as another call */
+#define METADATA_BYTES   8192
+
+struct guest {
+    uint32_t open;      /* weights of its calls */
+    uint32_t unbounded; /* those of them that count for (4) */
+    uint32_t cancels;   /* (2) */
+    mono_ms_t drained;  /* when the bucket last lost some */
+    struct frames frames;
+    uint32_t unended; /* requests, as counted */
+    uint32_t turn;    /* (3): of frames.cost */
+    bool watched;     /* it is a connection of ours */
+    bool cut;
+};
+
+struct guard {
+    pthread_mutex_t mu; /* taken alone */
+    struct guest *by_fd;
+    size_t cap;
+    uint64_t unbounded; /* of all guests */
+    _Atomic uint32_t turn;
+};
+
+static _Atomic(struct guard *) the_guard; /* recvmsg's */
+
+struct guard *guard_new(void)
+{
+    struct guard *g = mem_zalloc(sizeof(*g));
+    pthread_mutex_init(&g->mu, NULL);
+    atomic_store(&the_guard, g);
+    return g;
+}
+
+void guard_free(struct guard *g)
+{
+    if (g == NULL) {
+        return;
+    }
+    atomic_store(&the_guard, NULL);
+    pthread_mutex_destroy(&g->mu);
+    for (size_t i = 0; i < g->cap; i++) {
+        frames_fini(&g->by_fd[i].frames);
+    }
+    free(g->by_fd);
+    free(g);
+}
+
+static struct guest *guest_of(struct guard *g, int fd)
+{
+    size_t at = (size_t)fd;
+    if (at >= g->cap) {
+        size_t cap = g->cap == 0 ? 64 : g->cap;
+        while (cap <= at) {
+            cap *= 2;
+        }
+        g->by_fd = mem_realloc(g->by_fd, cap * sizeof(*g->by_fd));
+        memset(g->by_fd + g->cap, 0, (cap - g->cap) * sizeof(*g->by_fd));
+        g->cap = cap;
+    }
+    return &g->by_fd[at];
+}
+
+/* What it still has is about to go, and does not count for (4) any more. */
+static void cut(struct guard *g, struct guest *c, int fd, const char *why)
+{
+    if (c->cut) {
+        return;
+    }
+    c->cut = true;
+    g->unbounded -= c->unbounded;
+    struct peer peer;
+    CLEANUP(buf_fini) struct buf name;
+    buf_init(&name, 128);
+    peer_of_socket(fd, &peer);
+    peer_show(&peer, &name);
+    log_warn("a connection was cut off peer=%.*s open=%u unended=%u cancelled=%u reason=\"%s\"",
+             STR_ARG(buf_str(&name)), c->open, c->unended, c->cancels, why);
+    metric_add(M_CONNECTIONS_CUT, 1);
+    (void)shutdown(fd, SHUT_RDWR);
+}
+
+/* (4) */
+static void cut_worst(struct guard *g)
+{
+    size_t worst = 0;
+    for (size_t i = 1; i < g->cap; i++) {
+        uint32_t most = worst != 0 ? g->by_fd[worst].unbounded : 0;
+        if (!g->by_fd[i].cut && g->by_fd[i].unbounded > most) {
+            worst = i;
+        }
+    }
+    if (worst != 0) {
+        cut(g, &g->by_fd[worst], (int)worst, "all connections together have too many calls open");
+    }
+}
+
+/* For (4) it has `more` and no longer `less`. */
+static void count(struct guard *g, struct guest *c, uint32_t more, uint32_t less)
+{
+    c->unbounded = c->unbounded + more - less;
+    if (!c->cut) {
+        g->unbounded = g->unbounded + more - less;
+    }
+}
+
+void guard_turn(struct guard *g)
+{
+    atomic_fetch_add_explicit(&g->turn, 1, memory_order_relaxed);
+}
+
+static void count_unended(struct guard *g, struct guest *c)
+{
+    uint32_t n = (uint32_t)c->frames.n_unended;
+    count(g, c, n, c->unended);
+    c->unended = n;
+}
+
+/* Its requests will not come to their end. */
+static void end_frames(struct guard *g, struct guest *c)
+{
+    frames_fini(&c->frames);
+    count_unended(g, c);
+}
+
+void guard_connected(struct guard *g, int fd)
+{
+    pthread_mutex_lock(&g->mu);
+    struct guest *c = guest_of(g, fd);
+    c->cancels = 0;
+    end_frames(g, c);
+    frames_init(&c->frames, OPEN_MAX);
+    c->watched = true;
+    c->cut = false;
+    pthread_mutex_unlock(&g->mu);
+}
+
+/* (3), (5) False: the connection is cut off. */
+static bool pass(struct guard *g, struct guest *c, int fd, const struct msghdr *m, size_t n)
+{
+    uint32_t turn = atomic_load_explicit(&g->turn, memory_order_relaxed);
+    if (c->turn != turn) {
+        c->turn = turn;
+        c->frames.cost = 0;
+    }
+    bool few = true;
+    for (size_t i = 0; i < m->msg_iovlen && n > 0 && few; i++) {
+        const struct iovec *v = &m->msg_iov[i];
+        size_t k = v->iov_len < n ? v->iov_len : n;
+        few = frames_pass(&c->frames, v->iov_base, k);
+        n -= k;
+    }
+    count_unended(g, c);
+    if (c->frames.cost > OPEN_MAX) {
+        cut(g, c, fd, "it begins more calls at once than it may have open");
+    } else if (!few || c->open + c->unended > OPEN_MAX) {
+        cut(g, c, fd, "it has too many calls open");
+    } else if (g->unbounded > OPEN_TOGETHER) {
+        cut_worst(g);
+    }
+    return !c->cut;
+}
+
+/* Overrides the C library's. */
+__attribute__((visibility("default"))) ssize_t recvmsg(int fd, struct msghdr *m, int flags)
+{
+    ssize_t n = syscall(SYS_recvmsg, fd, m, flags);
+    struct guard *g = atomic_load_explicit(&the_guard, memory_order_acquire);
+    if (n < 0 || fd <= 0 || g == NULL || (flags & (MSG_ERRQUEUE | MSG_PEEK)) != 0) {
+        return n;
+    }
+    pthread_mutex_lock(&g->mu);
+    struct guest *c = guest_of(g, fd);
+    if (n == 0) {
+        end_frames(g, c);
+    } else if (c->watched && (c->cut || !pass(g, c, fd, m, (size_t)n))) {
+        end_frames(g, c);
+        n = 0;
+    }
+    pthread_mutex_unlock(&g->mu);
+    return n;
+}
+
+static uint32_t weight_of(const grpc_metadata_array *metadata)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < metadata->count; i++) {
+        bytes += GRPC_SLICE_LENGTH(metadata->metadata[i].key) +
+                 GRPC_SLICE_LENGTH(metadata->metadata[i].value);
+    }
+    return (uint32_t)(1 + metadata->count / METADATA_ENTRIES + bytes / METADATA_BYTES);
+}
+
+/* gRPC core calls a connection that it was handed "fd:N". */
+static int fd_of(grpc_call *call)
+{
+    char *name = grpc_call_get_peer(call);
+    long fd = strncmp(name, "fd:", 3) == 0 ? strtol(name + 3, NULL, 10) : 0;
+    gpr_free(name);
+    return fd > 0 && fd < INT32_MAX ? (int)fd : 0;
+}
+
+struct visit guard_enter(struct guard *g, grpc_call *call, const grpc_metadata_array *metadata)
+{
+    struct visit v = {.fd = fd_of(call), .weight = weight_of(metadata)};
+    pthread_mutex_lock(&g->mu);
+    struct guest *c = guest_of(g, v.fd);
+    c->open += v.weight;
+    count(g, c, v.weight, 0);
+    if (v.fd > 0 && c->open + c->unended > OPEN_MAX) { /* (1) */
+        cut(g, c, v.fd, "it has too many calls open");
+    } else if (g->unbounded > OPEN_TOGETHER) {
+        cut_worst(g);
+    }
+    pthread_mutex_unlock(&g->mu);
+    return v;
+}
+
+void guard_bounded(struct guard *g, struct visit *v)
+{
+    pthread_mutex_lock(&g->mu);
+    count(g, guest_of(g, v->fd), 0, v->weight);
+    pthread_mutex_unlock(&g->mu);
+    v->bounded = true;
+}
+
+/* (2) */
+static void count_cancel(struct guard *g, struct guest *c, int fd, mono_ms_t now)
+{
+    mono_ms_t lost = (now - c->drained) * CANCELS_PER_S / 1000;
+    if (lost > 0) {
+        c->cancels -= lost < c->cancels ? (uint32_t)lost : c->cancels;
+        c->drained = now;
+    }
+    if (++c->cancels > CANCELS_MAX) {
+        cut(g, c, fd, "it cancels calls as fast as it begins them");
+    }
+}
+
+void guard_leave(struct guard *g, const struct visit *v, bool cancelled, mono_ms_t now)
+{
+    pthread_mutex_lock(&g->mu);
+    struct guest *c = guest_of(g, v->fd);
+    c->open -= v->weight;
+    if (!v->bounded) {
+        count(g, c, 0, v->weight);
+    }
+    if (cancelled && v->fd > 0 && !c->cut) {
+        count_cancel(g, c, v->fd, now);
+    }
+    pthread_mutex_unlock(&g->mu);
+}
