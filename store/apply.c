@@ -160,7 +160,7 @@ static enum errc patch_json(const struct write *w, const struct object *cur, siz
 /* The document that w makes of cur, which is `was` (NULL: there is no object), its scope not looked
  * at. */
 static enum errc make_document(const struct write *w, const struct object *cur, const json_t *was,
-                               size_t limit, json_t **ret, struct err *err)
+                               const struct apply_env *env, json_t **ret, struct err *err)
 {
     switch (w->verb) {
     case WRITE_PUT:
@@ -178,7 +178,19 @@ static enum errc make_document(const struct write *w, const struct object *cur, 
         *ret = patch_merge(was, w->json);
         return OK;
     case WRITE_JSON_PATCH:
-        return patch_json(w, cur, limit, ret, err);
+        return patch_json(w, cur, env->rules.limit_bytes, ret, err);
+    case WRITE_APPLY:
+        return ownership_apply(
+            &(struct applying){
+                .doc = was,
+                .config = w->json,
+                .schema = apply_schema(env),
+                .manager = w->field_manager,
+                .force = w->force,
+                .now = env->now,
+                .max_bytes = OWNERS_MAX_BYTES(env->rules.limit_bytes),
+            },
+            env->managed, ret, env->ret_conflicts, err);
     case WRITE_DELETE:
     case WRITE_CHECK:
     case WRITE_TXN:
@@ -217,7 +229,7 @@ static enum errc apply_tree(const struct write *w, const struct object *cur,
     }
     CLEANUP(json_decrefp) json_t *made = NULL;
     CLEANUP(json_decrefp) json_t *doc = NULL;
-    enum errc rc = make_document(w, cur, was, rules.limit_bytes, &made, err);
+    enum errc rc = make_document(w, cur, was, env, &made, err);
     if (rc == OK && w->scope == WRITE_SCOPE_STATUS) {
         rc = check_demands(w, made, cur, err);
     }
@@ -268,7 +280,8 @@ enum errc apply_write(const struct write *w, const struct object *cur, const str
     if (absent && cur != NULL) {
         return exists(cur, err);
     }
-    bool creates = put && w->mode != WRITE_UPDATE && w->scope != WRITE_SCOPE_STATUS;
+    bool creates = (put || w->verb == WRITE_APPLY) && w->mode != WRITE_UPDATE &&
+                   w->scope != WRITE_SCOPE_STATUS;
     if (cur == NULL && !absent && !creates) {
         return not_found(&w->key, err);
     }

@@ -13,6 +13,8 @@ struct staged {
     UT_hash_handle hh;
     struct object *now; /* a reference; NULL: deleted */
     row_t row;          /* 0: made in this batch, or gone */
+    size_t created;     /* the change that made it, if row is 0 */
+    struct str owners;  /* of it; {NULL, 0}: not known here */
     char key[];
 };
 
@@ -22,6 +24,9 @@ void batch_init(struct batch *b, struct store *s)
     b->n_writes = 0;
     b->n_changes = 0;
     b->defines = false;
+    b->asides = NULL;
+    b->asides_before = NULL;
+    b->n_asides = b->cap_asides = 0;
     b->overlay = NULL;
     arena_init(&b->arena, SIZE_MAX);
 }
@@ -39,6 +44,8 @@ void batch_fini(struct batch *b)
         object_unref(b->was[i]);
         object_unref(b->is[i]);
     }
+    free(b->asides);
+    free(b->asides_before);
     arena_fini(&b->arena);
 }
 
@@ -68,7 +75,7 @@ static struct staged *staged_find(const struct batch *b, const struct key *k)
     return s;
 }
 
-static void stage(struct batch *b, const struct key *k, struct object *now, row_t row)
+static struct staged *stage(struct batch *b, const struct key *k, struct object *now, row_t row)
 {
     struct staged *s = staged_find(b, k);
     if (s == NULL) {
@@ -78,9 +85,11 @@ static void stage(struct batch *b, const struct key *k, struct object *now, row_
         memcpy(s->key, text, n);
         HASH_ADD(hh, b->overlay, key, n, s);
     }
-    object_unref(s->now);
+    struct object *was = s->now;
     s->now = now != NULL ? object_ref(now) : NULL;
     s->row = row;
+    object_unref(was);
+    return s;
 }
 
 enum errc batch_current(struct batch *b, const struct key *k, struct object **ret, row_t *ret_row,
@@ -152,7 +161,11 @@ static struct str keep(struct batch *b, struct str s)
 rv_t batch_change(struct batch *b, const struct write *w, struct object *was, struct object *is,
                   row_t row)
 {
-    stage(b, &w->key, is, is != NULL ? row : 0);
+    struct staged *staged = stage(b, &w->key, is, is != NULL ? row : 0);
+    if (was == NULL) {
+        staged->created = b->n_changes;
+        staged->owners = STR("");
+    }
     b->defines = b->defines || str_eq(w->key.resource, STR(RESOURCE_RESOURCES));
     rv_t rv = store_head(b->store) + b->n_changes + 1; /* (1) */
     struct object *shown = is != NULL ? is : was;
@@ -205,9 +218,18 @@ void batch_tie(struct batch *b, size_t first)
     }
 }
 
-void batch_undo(struct batch *b, size_t first)
+struct batch_mark batch_mark(const struct batch *b)
 {
-    while (b->n_changes > first) {
+    return (struct batch_mark){b->n_changes, b->n_asides};
+}
+
+void batch_undo(struct batch *b, struct batch_mark mark)
+{
+    while (b->n_asides > mark.asides) {
+        size_t i = --b->n_asides;
+        staged_find(b, &b->asides[i].key)->owners = b->asides_before[i];
+    }
+    while (b->n_changes > mark.changes) {
         size_t i = --b->n_changes;
         struct object *was = b->was[i];
         stage(b, &b->changes[i].event.key, was, b->changes[i].row);
@@ -217,4 +239,34 @@ void batch_undo(struct batch *b, size_t first)
         object_unref(was);
         object_unref(b->is[i]);
     }
+}
+
+/* ---- Owners -------------------------------------------------------------------------------- */
+
+enum errc batch_owners(struct batch *b, const struct key *k, row_t row, struct buf *out,
+                       struct err *err)
+{
+    const struct staged *s = staged_find(b, k);
+    if (s != NULL && s->owners.p != NULL) {
+        buf_adds(out, s->owners);
+        return OK;
+    }
+    struct engine *e = b->store->engine;
+    return row != 0 ? e->ops->owners(e, row, out, err) : OK;
+}
+
+void batch_set_owners(struct batch *b, const struct write *w, struct object *now, row_t row,
+                      struct str owners)
+{
+    struct staged *s = staged_find(b, &w->key);
+    s = s != NULL ? s : stage(b, &w->key, now, row);
+    if (b->n_asides == b->cap_asides) {
+        b->cap_asides = b->cap_asides != 0 ? 2 * b->cap_asides : 16;
+        b->asides = mem_realloc(b->asides, b->cap_asides * sizeof(*b->asides));
+        b->asides_before = mem_realloc(b->asides_before, b->cap_asides * sizeof(*b->asides_before));
+    }
+    b->asides_before[b->n_asides] = s->owners;
+    s->owners = keep(b, owners);
+    b->asides[b->n_asides++] = (struct aside){
+        .key = w->key, .row = row, .change = s->created, .sets_owners = true, .owners = s->owners};
 }

@@ -21,9 +21,12 @@ struct batch {
     struct object *was[BATCH_WRITES]; /* what a change borrows from: references */
     struct object *is[BATCH_WRITES];
     size_t n_changes;
-    bool defines;           /* objects of `resources` are among the changes */
+    bool defines;              /* objects of `resources` are among the changes */
+    struct aside *asides;      /* in the order of their writes */
+    struct str *asides_before; /* what was known before each; see batch_owners */
+    size_t n_asides, cap_asides;
     struct staged *overlay; /* by key */
-    struct arena arena;     /* texts of the changes */
+    struct arena arena;     /* texts of the changes and asides */
 };
 
 void batch_init(struct batch *b, struct store *s);
@@ -43,9 +46,21 @@ enum errc batch_definition(struct batch *b, struct str resource, struct resource
 rv_t batch_change(struct batch *b, const struct write *w, struct object *was, struct object *is,
                   row_t row);
 
+/* Appends the owners of an object as the batch leaves them so far; nothing if it has none.
+ * Errors: ERR_DATA_LOSS and those of reading. */
+enum errc batch_owners(struct batch *b, const struct key *k, row_t row, struct buf *out,
+                       struct err *err) NODISCARD;
+/* Sets the owners of an object that the batch leaves as `now`. */
+void batch_set_owners(struct batch *b, const struct write *w, struct object *now, row_t row,
+                      struct str owners);
+
 /* The changes from the one numbered `first` on are one transaction. */
 void batch_tie(struct batch *b, size_t first);
-/* Takes back the changes from the one numbered `first` on; each is of another object. */
-void batch_undo(struct batch *b, size_t first);
+/* How far the batch is; and takes back what came later, each of another object. */
+struct batch_mark {
+    size_t changes, asides;
+};
+struct batch_mark batch_mark(const struct batch *b);
+void batch_undo(struct batch *b, struct batch_mark mark);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "store/apply.h"
 #include "store/base/metric.h"
+#include "store/owners.h"
 #include "store/transact.h"
 
 /* ---- One write ------------------------------------------------------------------------------ */
@@ -81,9 +82,13 @@ enum errc judge_one(struct batch *b, struct write *w)
     }
     CLEANUP(object_unrefp) struct object *cur = NULL;
     CLEANUP(object_unrefp) struct object *next = NULL;
+    CLEANUP(owners_fini) struct owners owners = {.text = {0}};
     struct store *s = b->store;
     row_t row = 0;
     enum errc rc = batch_current(b, &w->key, &cur, &row, &w->err);
+    if (rc == OK) {
+        rc = owners_read(b, w, cur, row, &owners, &w->err);
+    }
     if (rc != OK) {
         return rc;
     }
@@ -96,6 +101,8 @@ enum errc judge_one(struct batch *b, struct write *w)
         .now = clock_wall(s->clock),
         .rules = {.limit_bytes = s->opt.object_bytes, .definition = definition},
         .declared_only = s->opt.declared_only,
+        .managed = &owners.managed,
+        .ret_conflicts = &w->conflicts,
     };
     if (cur == NULL) {
         random_uuid(env.uid);
@@ -119,11 +126,14 @@ enum errc judge_one(struct batch *b, struct write *w)
         w->generation = shown->generation;
         w->rv = shown->rv;
     }
-    if (w->result != WRITE_UNCHANGED && !w->dry_run) {
-        if (next != NULL || w->result == WRITE_DELETED) {
-            w->rv = batch_change(b, w, TAKE(cur), TAKE(next), row);
-        }
+    if (w->dry_run) {
+        return OK;
     }
+    const struct object *was = cur; /* the batch keeps what is given to it */
+    if (next != NULL || w->result == WRITE_DELETED) {
+        w->rv = batch_change(b, w, TAKE(cur), TAKE(next), row);
+    }
+    owners_write(b, w, was, shown, row, &env, &owners);
     return OK;
 }
 
@@ -236,6 +246,7 @@ static void answer_alike(struct write *w, const struct write *first)
         requests_suffix(&first->key, suffix);
         complete_name(w, suffix);
     }
+    w->conflicts = conflicts_copy(first->conflicts);
     for (size_t i = 0; i < w->n_ops; i++) {
         answer_alike(&w->ops[i], &first->ops[i]);
     }

@@ -83,8 +83,16 @@ static bool get_one(struct reader *r, struct get *g, struct place p)
     }
     const struct engine_ops *ops = r->store->engine->ops;
     enum errc rc = ops->read_object(r->view, p.row, p.rv, &g->object, &g->err);
-    if (rc == ERR_NOT_FOUND && find_place(r->store, &g->key).rv != p.rv) {
+    /* The owners in the view are of the version that the index knows by now, if it is in it. */
+    bool changed =
+        (rc == ERR_NOT_FOUND || g->owners != NULL) && find_place(r->store, &g->key).rv != p.rv;
+    if (changed) {
+        object_unref(TAKE(g->object));
         return false;
+    }
+    if (rc == OK && g->owners != NULL) {
+        buf_clear(g->owners);
+        rc = ops->read_owners(r->view, p.row, g->owners, &g->err);
     }
     if (rc == ERR_NOT_FOUND) {
         (void)err_set(&g->err, ERR_DATA_LOSS,

@@ -14,6 +14,7 @@
 #include "store/codec.h"
 #include "store/engine.h"
 #include "store/model/draft.h"
+#include "store/model/ownership.h"
 #include "store/model/selection.h"
 #include "store/position.h"
 
@@ -68,6 +69,7 @@ enum write_verb {
     WRITE_SPEC,       /* json: the new spec of the object */
     WRITE_PATCH,      /* json: a merge patch of the object */
     WRITE_JSON_PATCH, /* json: a checked JSON Patch of the object */
+    WRITE_APPLY,      /* json: what field_manager wants to be so; see model/ownership.h */
     WRITE_DELETE,
     WRITE_CHECK, /* demands pre; without it: that there is no object */
     WRITE_TXN,   /* ops: all of them or none */
@@ -96,6 +98,8 @@ struct write {
     struct str text; /* with draft: what it was made from, should the definition change meanwhile */
     const json_t *json;
     struct precondition pre;
+    struct str field_manager; /* who writes; "": unknown */
+    bool force;               /* APPLY: take over what others own */
     bool dry_run;
     bool has_request_id;
     uint8_t request_id[REQUEST_ID_LEN];
@@ -114,6 +118,7 @@ struct write {
                               the last state. May be NULL when a repeated request is answered
                               whose event is compacted. */
     uint64_t generation;
+    struct conflicts *conflicts; /* APPLY refused for them: new, the caller's; else NULL */
     /* The store's, from submit to done. */
     STAILQ_ENTRY(write) link;
     struct object *next;
@@ -145,6 +150,7 @@ struct get {
     struct key key;              /* checked by the caller; borrowed */
     void (*done)(struct get *g); /* on the reader */
     void *arg;
+    struct buf *owners;    /* NULL, or out: who owns its fields, see model/managed.h; "": nobody */
     struct err err;        /* ERR_NOT_FOUND, … */
     struct object *object; /* out: new reference */
     STAILQ_ENTRY(get) link;

@@ -13,6 +13,7 @@ void transact_name_op(size_t i, enum write_verb verb, struct err *err)
     static const char *const words[] = {
         [WRITE_PUT] = "put",          [WRITE_SPEC] = "put",      [WRITE_PATCH] = "patch",
         [WRITE_JSON_PATCH] = "patch", [WRITE_DELETE] = "delete", [WRITE_CHECK] = "check",
+        [WRITE_APPLY] = "patch",
     };
     char field[sizeof(err->field)];
     snprintf(field, sizeof(field), "%s", err->field);
@@ -53,6 +54,7 @@ static void op_prepare(const struct write *t, struct write *op)
 {
     op->err.code = OK;
     op->object = NULL;
+    op->conflicts = NULL;
     op->rv = 0;
     op->generation = 0;
     op->has_request_id = t->has_request_id;
@@ -76,6 +78,7 @@ static enum errc judge_all(struct batch *b, struct write *t)
         struct write *op = &t->ops[i];
         if (judge_one(b, op) != OK) {
             t->err = op->err;
+            t->conflicts = TAKE(op->conflicts);
             transact_name_op(i, op->verb, &t->err);
             return t->err.code;
         }
@@ -86,16 +89,16 @@ static enum errc judge_all(struct batch *b, struct write *t)
 
 enum errc transact(struct batch *b, struct write *t)
 {
-    size_t first = b->n_changes;
+    struct batch_mark mark = batch_mark(b);
     assert(t->n_ops <= TXN_OPS_MAX);
     for (size_t i = 0; i < t->n_ops; i++) {
         op_prepare(t, &t->ops[i]);
     }
     enum errc rc = judge_all(b, t);
     if (rc == OK && !t->dry_run) {
-        batch_tie(b, first);
+        batch_tie(b, mark.changes);
     } else {
-        batch_undo(b, first);
+        batch_undo(b, mark);
     }
     if (rc != OK) {
         forget_outcomes(t);

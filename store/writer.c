@@ -78,12 +78,16 @@ static void fail_batch(struct batch *b, const struct err *why)
 static void commit(struct writer *w, struct batch *b)
 {
     struct store *s = w->store;
-    if (b->n_changes == 0) {
+    if (b->n_changes == 0 && b->n_asides == 0) {
         return;
     }
     struct err err = {0};
     mono_ms_t before = clock_mono(s->clock);
-    const struct commit c = {.changes = b->changes, .n = b->n_changes, .run_ms = store_run_ms(s)};
+    const struct commit c = {.changes = b->changes,
+                             .n = b->n_changes,
+                             .asides = b->asides,
+                             .n_asides = b->n_asides,
+                             .run_ms = store_run_ms(s)};
     enum errc rc = s->engine->ops->commit(s->engine, &c, &err);
     metric_observe_us(M_COMMIT_SECONDS, (clock_mono(s->clock) - before) * 1000);
     if (rc == OK) {
@@ -260,6 +264,7 @@ enum errc writer_submit(struct writer *w, struct write *x, struct err *err)
     enum errc rc = OK;
     x->err.code = OK;
     x->object = NULL;
+    x->conflicts = NULL;
     x->rv = 0;
     pthread_mutex_lock(&w->mu);
     if (w->stopping || atomic_load(&w->store->draining)) {

@@ -22,6 +22,20 @@ void conflicts_free(struct conflicts *c)
     free(c);
 }
 
+struct conflicts *conflicts_copy(const struct conflicts *c)
+{
+    if (c == NULL) {
+        return NULL;
+    }
+    struct conflicts *copy = mem_dup(c, sizeof(*c));
+    copy->v = mem_dup(c->v, c->n * sizeof(*c->v));
+    for (size_t i = 0; i < c->n; i++) {
+        copy->v[i].field = mem_strdup(c->v[i].field);
+        copy->v[i].manager = mem_strdup(c->v[i].manager);
+    }
+    return copy;
+}
+
 static void conflicts_freep(struct conflicts **c)
 {
     conflicts_free(*c);

@@ -29,7 +29,8 @@ struct conflicts {
     size_t more; /* further ones */
     size_t bytes;
 };
-void conflicts_free(struct conflicts *c); /* NULL is fine. */
+struct conflicts *conflicts_copy(const struct conflicts *c); /* NULL is fine. */
+void conflicts_free(struct conflicts *c);                    /* NULL is fine. */
 
 struct applying {
     const json_t *doc;           /* the object's document; NULL: there is none */
