@@ -45,7 +45,11 @@ static enum errc take_common(struct write_request *r, const struct wire_write_re
     w->key = req->key;
     w->pre = req->pre;
     w->dry_run = req->dry_run;
+    w->field_manager = req->field_manager;
     r->return_object = req->return_object;
+    if (w->field_manager.n != 0 && manager_check(w->field_manager, err) != OK) {
+        return err->code;
+    }
     return take_request_id(req->request_id, w, err);
 }
 
@@ -140,7 +144,7 @@ static void send_tree(struct write_request *r, enum write_verb verb)
 }
 
 /* A whole object whose draft the writer makes. */
-static enum errc put_tree(struct write_request *r, struct err *err)
+static enum errc send_object(struct write_request *r, enum write_verb verb, struct err *err)
 {
     struct precondition in_document = {0};
     enum errc rc = metadata_expectations(json_object_get(r->json, "metadata"), &in_document.rv,
@@ -151,8 +155,35 @@ static enum errc put_tree(struct write_request *r, struct err *err)
     if (rc == OK) {
         rc = merge_precondition(&r->write.pre, &in_document, err);
     }
-    send_tree(r, WRITE_PUT);
+    send_tree(r, verb);
     return rc;
+}
+
+/* What a manager wants of the object. */
+static enum errc apply_tree(struct write_request *r, const struct wire_write_request *req,
+                            struct err *err)
+{
+    struct write *w = &r->write;
+    enum document_form form;
+    if (manager_check(w->field_manager, err) != OK || document_form_of(r->json, &form, err) != OK) {
+        return err->code;
+    }
+    const json_t *metadata = json_object_get(r->json, "metadata");
+    if (form != DOCUMENT_WHOLE && json_object_size(r->json) != 0) {
+        return err_field(err, ERR_INVALID, "json",
+                         "must be an object with metadata, apiVersion and kind, or only spec and "
+                         "status: put what is applied into a member \"spec\"");
+    }
+    if (metadata != NULL && !json_is_object(metadata) && !json_is_null(metadata)) {
+        return err_field(err, ERR_INVALID, "metadata", "must be an object");
+    }
+    if (req->patch_scope != WIRE_PATCH_SCOPE_WHOLE) {
+        return err_field(err, ERR_INVALID, "scope",
+                         "an apply is of the whole object: leave out what is not yours");
+    }
+    w->force = req->force;
+    enum errc rc = metadata_check_identity(&w->key, metadata, err);
+    return rc == OK ? send_object(r, WRITE_APPLY, err) : rc;
 }
 
 static enum errc put_draft(struct write_request *r, struct str text, struct store *store,
@@ -213,7 +244,7 @@ enum errc write_request_put(struct write_request *r, const struct wire_write_req
             return err_field(err, ERR_INVALID, "mode", "a status alone makes no object");
         }
         w->scope = WRITE_SCOPE_STATUS;
-        return put_tree(r, err);
+        return send_object(r, WRITE_PUT, err);
     case WIRE_SCOPE_SPEC:
         send_tree(r, WRITE_SPEC);
         return OK;
@@ -229,7 +260,7 @@ enum errc write_request_put(struct write_request *r, const struct wire_write_req
     }
     if (req->scope == WIRE_SCOPE_KEEP_STATUS) {
         w->scope = WRITE_SCOPE_KEEP_STATUS;
-        return put_tree(r, err);
+        return send_object(r, WRITE_PUT, err);
     }
     return put_whole(r, req->json, store, limit, err);
 }
@@ -258,9 +289,9 @@ enum errc write_request_patch(struct write_request *r, const struct wire_write_r
         send_tree(r, WRITE_JSON_PATCH);
         return json_patch_check(r->json, "json", err);
     case WIRE_PATCH_APPLY:
-        break;
+        return apply_tree(r, req, err);
     }
-    return err_field(err, ERR_UNIMPLEMENTED, "type", "this server does not apply");
+    return err_field(err, ERR_INVALID, "type", "is none that is known");
 }
 
 enum errc write_request_delete(struct write_request *r, const struct wire_write_request *req,
@@ -278,6 +309,7 @@ void write_request_fini(struct write_request *r)
     draft_free(r->draft);
     json_decrefp(&r->json);
     object_unref(TAKE(r->write.object));
+    conflicts_free(TAKE(r->write.conflicts));
 }
 
 enum wire_result write_request_result(enum write_result r)
