@@ -320,6 +320,24 @@ enum errc fixture_get(struct fixture *f, const char *resource, const char *ns, c
     return g.err.code;
 }
 
+char *fixture_owners(struct fixture *f, const char *resource, const char *ns, const char *name)
+{
+    struct waiter wait = WAITER_INIT;
+    CLEANUP(buf_fini) struct buf owners;
+    buf_init(&owners, SIZE_MAX);
+    struct get g = {
+        .key = {str_of(resource), str_of(ns), str_of(name)},
+        .done = get_done,
+        .arg = &wait,
+        .owners = &owners
+    };
+    if (store_get(f->store, &g, &g.err) == OK) {
+        waiter_wait(&wait);
+    }
+    object_unref(g.object);
+    return g.err.code == OK ? str_dup(buf_str(&owners)) : NULL;
+}
+
 static void compact_done(struct compaction *c)
 {
     waiter_done(c->arg);

@@ -44,6 +44,8 @@ enum errc fixture_delete(struct fixture *f, const char *resource, const char *ns
                          rv_t *ret_rv);
 enum errc fixture_get(struct fixture *f, const char *resource, const char *ns, const char *name,
                       struct object **ret);
+/* Who owns its fields, as text; new. NULL: there is no such object. */
+char *fixture_owners(struct fixture *f, const char *resource, const char *ns, const char *name);
 rv_t fixture_compact(struct fixture *f, rv_t upto, enum errc *ret_rc);
 
 /* ---- Events as the fixture's codec writes them ------------------------------------------------
