@@ -212,7 +212,8 @@ static enum errc put_whole(struct write_request *r, struct str text, struct stor
                            size_t limit, struct err *err)
 {
     /* A draft holds the name. */
-    return r->write.generate.n != 0 ? put_tree(r, err) : put_draft(r, text, store, limit, err);
+    return r->write.generate.n != 0 ? send_object(r, WRITE_PUT, err)
+                                    : put_draft(r, text, store, limit, err);
 }
 
 enum errc write_request_put(struct write_request *r, const struct wire_write_request *req,
