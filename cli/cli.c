@@ -273,3 +273,13 @@ void cli_close(struct cli *cli)
     watch_client_free(TAKE(cli->client));
     free(TAKE(cli->token));
 }
+
+int cli_at_rv(const struct cli *cli, uint64_t *ret)
+{
+    const char *text = cli->options.at_rv;
+    *ret = 0;
+    if (text != NULL && (!str_to_u64(str_of(text), ret) || *ret == 0)) {
+        return cli_usage(cli, "--at-rv wants a version of 1 or more, not \"%s\"", text);
+    }
+    return 0;
+}

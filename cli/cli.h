@@ -43,6 +43,8 @@ struct options {
     const char *patch_type;
     const char *subresource;
     bool keep_status;
+    const char *at_rv;
+    int64_t chunk_size;
     bool if_absent;
     bool dry_run;
     bool ignore_not_found;
@@ -93,5 +95,7 @@ void cli_check_reader(void);
 /* --if-rv, a version of 1 or more, and --if-uid as the write's precondition. Returns 0 or an exit
  * code. */
 int cli_preconditions(const struct cli *cli, struct watch_write *w);
+/* --at-rv: a version of 1 or more; 0 when it was not given. Returns 0 or an exit code. */
+int cli_at_rv(const struct cli *cli, uint64_t *ret);
 
 #endif

@@ -11,17 +11,15 @@ static int get_one(const struct cli *cli, const struct target *target, const cha
 {
     struct watch_object object;
     struct watch_error error;
-    if (watch_get(cli->client, target->resource, cli->options.ns, target->name, &object, &error) !=
-        WATCH_OK) {
-        if (error.code == WATCH_NOT_FOUND && error.from_server) {
-            if (cli->options.ignore_not_found) {
-                return 0;
-            }
-            snprintf(error.message, sizeof(error.message), "%s \"%s\" not found",
-                     *target->resource != '\0' ? target->resource : RESOURCE_DEFAULT, target->name);
-            error.field[0] = '\0';
-        }
-        return cli_complain(cli, &error);
+    uint64_t rv = 0;
+    int code = cli_at_rv(cli, &rv);
+    if (code != 0) {
+        return code;
+    }
+    if (watch_get_at(cli->client, target->resource, cli->options.ns, target->name, rv, &object,
+                     &error) != WATCH_OK) {
+        bool missing = error.code == WATCH_NOT_FOUND && error.from_server;
+        return missing && cli->options.ignore_not_found ? 0 : cli_complain(cli, &error);
     }
     struct err err;
     if (strcmp(output, "json") == 0) {

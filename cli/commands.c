@@ -33,6 +33,9 @@
         .help = "Write the status only; all else stays as it is."
 #define KEEP_STATUS \
     FLAG("keep-status", 0, keep_status), .help = "Leave an object's status as it is."
+#define AT_RV                                    \
+    TEXT("at-rv", 0, at_rv), .value = "VERSION", \
+                             .help = "What was there at this version, not what is there now."
 #define DRY_RUN \
     FLAG("dry-run", 0, dry_run), .help = "Let the server check everything, but change nothing."
 #define INPUT \
@@ -109,6 +112,14 @@ static const struct option get_options[] = {
     {NAMESPACE},
     {ALL_NAMESPACES},
     {OUTPUT, .value = "table|json|yaml|name"},
+    {AT_RV},
+    {.name = "chunk-size",
+     .kind = OPTION_INT,
+     .offset = AT(chunk_size),
+     .value = "N",
+     .def = "500",
+     .max = UINT32_MAX,
+     .help = "Fetch a list in pages of N objects; 0: as many as the server likes."},
     {IGNORE_NOT_FOUND},
 };
 static const struct option watch_options[] = {
@@ -139,7 +150,7 @@ static const struct option watch_options[] = {
     {CLIENT_ID, .help = "The name to be listed under in 'watchctl subscriptions'."},
 };
 static const struct option import_options[] = {{NAMESPACE}};
-static const struct option export_options[] = {{SELECTOR}, {NAMESPACE}, {ALL_NAMESPACES}};
+static const struct option export_options[] = {{SELECTOR}, {NAMESPACE}, {ALL_NAMESPACES}, {AT_RV}};
 static const struct option status_options[] = {{OUTPUT, .value = "text|json"}};
 static const struct option subscriptions_options[] = {
     {CLIENT_ID, .help = "Only those of this client."},
@@ -179,11 +190,13 @@ const struct command commands[] = {
         .usage = "get RESOURCE\n"
                  "get RESOURCE/NAME",
         .details = "A single word is a RESOURCE; \"all\" is every resource. A list shows one version,\n"
-                   "however many pages it takes.",
+                   "however many pages it takes; it ends with 6 if that is compacted meanwhile. With\n"
+                   "--at-rv it is any version that is kept, see 'watchctl status'.",
         .examples = "watchctl get objects\n"
                     "watchctl get objects/greeting -o json\n"
                     "watchctl get jobs -A -l 'tier in (web,db),!canary'\n"
-                    "watchctl get all -A -o name",
+                    "watchctl get all -A -o name\n"
+                    "watchctl get jobs --at-rv 2",
         OPTIONS(get_options),
         .max_words = 2,
         .outputs = "table,json,yaml,name",

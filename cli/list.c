@@ -9,7 +9,6 @@
 #include "store/model/json.h"
 #include "store/model/name.h"
 
-#define PAGE    500
 #define OUT_MAX ((size_t)1 << 30)
 
 void selection_of(const struct cli *cli, const struct target *target, struct watch_selection *ret)
@@ -25,10 +24,16 @@ int list_each(const struct cli *cli, const struct watch_selection *selection, li
               void *arg)
 {
     const char *next = "";
+    uint64_t rv = 0;
+    int bad = cli_at_rv(cli, &rv);
+    if (bad != 0) {
+        return bad;
+    }
     do {
         struct watch_page page;
         struct watch_error error;
-        if (watch_list(cli->client, selection, PAGE, next, &page, &error) != WATCH_OK) {
+        if (watch_list_at(cli->client, selection, rv, (uint32_t)cli->options.chunk_size, next,
+                          &page, &error) != WATCH_OK) {
             return cli_complain(cli, &error);
         }
         int code = fn(arg, &page);

@@ -71,15 +71,19 @@ enum wire_result {
 
 struct wire_get_request {
     struct key key; /* as sent: resource and ns may be "" */
+    rv_t rv;        /* 0: as it is now */
 };
 struct wire_get_response {
     struct wire_object object;
 };
 
+enum wire_match { WIRE_MATCH_ANY = 0, WIRE_MATCH_NOT_OLDER = 1, WIRE_MATCH_EXACT = 2 };
 struct wire_list_request {
     struct selection selection;
     uint32_t limit;
     struct str continue_token;
+    rv_t rv;
+    int match; /* enum wire_match; unknown numbers are refused by wire_read */
 };
 /* Decoding side; the server appends objects one by one, see wire_append_list_object. */
 struct wire_list_response {
@@ -87,6 +91,7 @@ struct wire_list_response {
     struct wire_object *objects;
     size_t n_objects;
     struct str continue_token;
+    uint64_t remaining;
 };
 
 /* Put, Patch and Delete share one shape; what a request cannot carry stays zero. */
@@ -145,7 +150,7 @@ void wire_write_write_response(const struct wire_write_response *m, struct buf *
 void wire_write_get_response(const struct object *o, struct buf *out);
 /* A list, piece by piece, in any order: objects as they are found, then the rest. */
 void wire_append_list_object(const struct object *o, struct buf *out);
-void wire_append_list_end(rv_t rv, struct str continue_token, struct buf *out);
+void wire_append_list_end(rv_t rv, struct str continue_token, uint64_t remaining, struct buf *out);
 
 /* ---- Writes of many objects (wire_many.c) ---------------------------------------------------- */
 
@@ -316,6 +321,8 @@ enum errc wire_read_metrics_response(struct arena *a, struct str in, struct str 
 /* google.rpc.Status with ErrorInfo, and BadRequest and RetryInfo where they apply: the value of
  * the trailer grpc-status-details-bin. */
 void wire_write_err(const struct err *e, struct buf *out);
+/* The same with "continue_token" among the metadata of ErrorInfo, unless it is empty. */
+void wire_write_err_with(const struct err *e, struct str continue_token, struct buf *out);
 /* Back again; `grpc_status` and `message` are the call's own, for peers that send no details. A
  * call that is cut off can carry none: then the reason stands before the message, "TOO_SLOW: …",
  * and is taken from there. Returns whether the peer gave a reason that gRPC itself never does. */

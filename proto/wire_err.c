@@ -32,17 +32,22 @@ static bool is_version_code(enum errc code)
     return code == ERR_EXPIRED || code == ERR_FUTURE || code == ERR_FOREIGN;
 }
 
+static void add_entry(struct buf *out, const char *key, struct str value)
+{
+    size_t entry = pb_open(out, INFO_METADATA);
+    pb_add_str(out, ENTRY_KEY, str_of(key));
+    pb_add_str(out, ENTRY_VALUE, value);
+    pb_close(out, entry);
+}
+
 static void add_version(struct buf *out, const char *key, rv_t rv)
 {
     char text[24];
     snprintf(text, sizeof(text), "%" PRIu64, rv);
-    size_t entry = pb_open(out, INFO_METADATA);
-    pb_add_str(out, ENTRY_KEY, str_of(key));
-    pb_add_str(out, ENTRY_VALUE, str_of(text));
-    pb_close(out, entry);
+    add_entry(out, key, str_of(text));
 }
 
-static void add_error_info(struct buf *out, const struct err *e)
+static void add_error_info(struct buf *out, const struct err *e, struct str continue_token)
 {
     size_t any = pb_open(out, STATUS_DETAILS);
     pb_add_str(out, ANY_TYPE_URL, STR(TYPE_PREFIX ERROR_INFO));
@@ -56,6 +61,9 @@ static void add_error_info(struct buf *out, const struct err *e)
     } else if (e->code == ERR_CONFLICT && (e->requested != 0 || e->head != 0)) {
         add_version(out, "expected", e->requested);
         add_version(out, "actual", e->head);
+    }
+    if (continue_token.n != 0) {
+        add_entry(out, "continue_token", continue_token);
     }
     pb_close(out, info);
     pb_close(out, any);
@@ -89,9 +97,14 @@ static void add_retry_info(struct buf *out, const struct err *e)
 
 void wire_write_err(const struct err *e, struct buf *out)
 {
+    wire_write_err_with(e, STR_EMPTY, out);
+}
+
+void wire_write_err_with(const struct err *e, struct str continue_token, struct buf *out)
+{
     pb_add_u64(out, STATUS_CODE, (uint64_t)err_info(e->code)->grpc);
     pb_add_str(out, STATUS_MESSAGE, str_of(e->msg));
-    add_error_info(out, e);
+    add_error_info(out, e, continue_token);
     if (e->field[0] != '\0') {
         add_bad_request(out, e);
     }

@@ -9,10 +9,10 @@ enum {
     SELECTION_NAME,
     SELECTION_LABEL_SELECTOR,
 };
-enum { GET_KEY = 1 };
+enum { GET_KEY = 1, GET_RV };
 enum { GOT_OBJECT = 1 };
-enum { LIST_SELECTION = 1, LIST_LIMIT, LIST_CONTINUE };
-enum { LISTED_RV = 1, LISTED_OBJECTS, LISTED_CONTINUE };
+enum { LIST_SELECTION = 1, LIST_LIMIT, LIST_CONTINUE, LIST_RV, LIST_MATCH };
+enum { LISTED_RV = 1, LISTED_OBJECTS, LISTED_CONTINUE, LISTED_REMAINING };
 
 void wire_key_of(const Watch__V1__Key *m, struct key *ret)
 {
@@ -85,6 +85,7 @@ enum errc wire_read_get_request(struct arena *a, struct str in, struct wire_get_
     enum errc code = wire_unpack(a, &watch__v1__get_request__descriptor, in, &m, err);
     if (code == OK) {
         wire_key_of(m->key, &ret->key);
+        ret->rv = m->resource_version;
     }
     return code;
 }
@@ -92,6 +93,7 @@ enum errc wire_read_get_request(struct arena *a, struct str in, struct wire_get_
 void wire_write_get_request(const struct wire_get_request *m, struct buf *out)
 {
     wire_add_key(out, GET_KEY, &m->key);
+    pb_add_u64(out, GET_RV, m->rv);
 }
 
 enum errc wire_read_get_response(struct arena *a, struct str in, struct wire_get_response *ret,
@@ -126,6 +128,8 @@ enum errc wire_read_list_request(struct arena *a, struct str in, struct wire_lis
         wire_selection_of(m->selection, &ret->selection);
         ret->limit = m->limit;
         ret->continue_token = str_of(m->continue_token);
+        ret->rv = m->resource_version;
+        ret->match = (int)m->version_match;
     }
     return code;
 }
@@ -135,6 +139,8 @@ void wire_write_list_request(const struct wire_list_request *m, struct buf *out)
     wire_add_selection(out, LIST_SELECTION, &m->selection);
     pb_add_u64(out, LIST_LIMIT, m->limit);
     pb_add_str(out, LIST_CONTINUE, m->continue_token);
+    pb_add_u64(out, LIST_RV, m->rv);
+    pb_add_u64(out, LIST_MATCH, (uint64_t)m->match);
 }
 
 void wire_append_list_object(const struct object *o, struct buf *out)
@@ -142,10 +148,11 @@ void wire_append_list_object(const struct object *o, struct buf *out)
     add_stored_object(out, LISTED_OBJECTS, o);
 }
 
-void wire_append_list_end(rv_t rv, struct str continue_token, struct buf *out)
+void wire_append_list_end(rv_t rv, struct str continue_token, uint64_t remaining, struct buf *out)
 {
     pb_add_u64(out, LISTED_RV, rv);
     pb_add_str(out, LISTED_CONTINUE, continue_token);
+    pb_add_u64(out, LISTED_REMAINING, remaining);
 }
 
 enum errc wire_read_list_response(struct arena *a, struct str in, struct wire_list_response *ret,
@@ -169,6 +176,7 @@ enum errc wire_read_list_response(struct arena *a, struct str in, struct wire_li
         .objects = objects,
         .n_objects = m->n_objects,
         .continue_token = str_of(m->continue_token),
+        .remaining = m->remaining_count,
     };
     return OK;
 }

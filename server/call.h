@@ -72,6 +72,8 @@ void *call_state(struct call *c, size_t n);
  * its buffer becomes an error. */
 void call_reply(struct call *c, struct buf *message);
 void call_fail(struct call *c, const struct err *err);
+/* The same with a token, for a list that cannot go on as it was. */
+void call_fail_with(struct call *c, const struct err *err, struct str continue_token);
 /* Runs `fn` with the call's task on the I/O thread. Threads: any. */
 void call_return(struct call *c, void (*fn)(struct task *t));
 /* The gRPC call, with its one reference, and its visit; the call itself is freed. */

@@ -6,6 +6,7 @@
 
 #include <grpc/grpc.h>
 
+#include "store/base/bytes.h"
 #include "store/base/err.h"
 
 struct status {
@@ -17,6 +18,8 @@ struct status {
 
 /* NULL: OK. */
 void status_init(struct status *st, const struct err *err);
+/* With a continue token in the details, or "". */
+void status_init_with(struct status *st, const struct err *err, struct str continue_token);
 void status_fini(struct status *st);
 /* The operation that sends it; borrows. */
 void status_op(struct status *st, grpc_op *ret);

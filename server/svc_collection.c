@@ -14,6 +14,7 @@
 #include "server/services.h"
 #include "server/write_request.h"
 #include "store/base/mem.h"
+#include "store/continue.h"
 
 #define PAGE_OBJECTS 500
 #define PAGE_MAX     1000
@@ -119,9 +120,9 @@ static void collection_answer(struct task *t)
         }
     }
     CLEANUP(buf_fini) struct buf token;
-    buf_init(&token, (size_t)POSITION_MAX * 2);
+    buf_init(&token, CONTINUE_TOKEN_MAX);
     if (co->list.more) {
-        position_to_text(&co->list.next, &token);
+        list_token_write(c->srv->store, &co->list, &token);
     }
     wire_append_collection_end(buf_str(&token), &out);
     call_reply(c, &out);
@@ -146,7 +147,12 @@ static void delete_all(struct task *t)
     struct call *c = CONTAINER(t, struct call, task);
     struct collection *co = c->state;
     if (co->list.err.code != OK) {
-        call_fail(c, &co->list.err);
+        CLEANUP(buf_fini) struct buf token;
+        buf_init(&token, CONTINUE_TOKEN_MAX);
+        if (list_is_outlived(&co->list)) {
+            list_token_write(c->srv->store, &co->list, &token);
+        }
+        call_fail_with(c, &co->list.err, buf_str(&token));
         return;
     }
     atomic_store(&co->pending, co->n + 1);
@@ -177,13 +183,9 @@ static enum errc prepare(struct call *c, struct str in, struct collection *co, s
         selections_new(&req.selection, 1, true, &co->selections, err) != OK) {
         return err->code;
     }
-    if (req.continue_token.n > 0 && position_from_text(req.continue_token, "continue_token",
-                                                       co->token, &co->list.after, err) != OK) {
+    if (req.continue_token.n > 0 &&
+        list_token_read(c->srv->store, req.continue_token, co->token, &co->list, err) != OK) {
         return err->code;
-    }
-    if (req.continue_token.n > 0 && !co->list.after.in_snapshot) {
-        return err_field(err, ERR_INVALID, "continue_token",
-                         "is not from a collection; send what the page before brought");
     }
     co->dry_run = req.dry_run;
     co->list.selections = co->selections;

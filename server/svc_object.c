@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ObjectService's reads: requests become reads of the store; its answers come back by
- * call_return. */
+/* ObjectService's reads: of one object, of a selection page by page. */
 #include "proto/wire.h"
 #include "server/rpc.h"
 #include "server/services.h"
 #include "server/write_request.h"
+#include "store/continue.h"
 
-#define PAGE_OBJECTS 500
-#define PAGE_BYTES   (1024 * 1024)
+#define PAGE_BYTES (1024 * 1024)
 /* A page is at most this, or one object; what it adds to the texts is less than they are. */
 #define ANSWER_MAX(c) ((size_t)(c)->srv->config->max_object_bytes * 4 + 4 * (size_t)PAGE_BYTES)
 
@@ -49,6 +48,7 @@ void object_get(struct call *c, struct str in)
         return;
     }
     g->key = req.key;
+    g->at = req.rv;
     g->done = get_done;
     g->arg = c;
     c->release = get_release;
@@ -63,7 +63,7 @@ struct list_call {
     struct list list;
     struct selections *selections;
     struct buf out;              /* the objects, as they are found */
-    uint8_t token[POSITION_MAX]; /* list.after borrows from it */
+    uint8_t after[POSITION_MAX]; /* list.after borrows from it */
 };
 
 static void list_release(struct call *c)
@@ -77,16 +77,17 @@ static void list_answer(struct task *t)
 {
     struct call *c = CONTAINER(t, struct call, task);
     struct list_call *lc = c->state;
-    if (lc->list.err.code != OK) {
-        call_fail(c, &lc->list.err);
+    struct list *l = &lc->list;
+    CLEANUP(buf_fini) struct buf token;
+    buf_init(&token, CONTINUE_TOKEN_MAX);
+    if (list_is_outlived(l) || (l->err.code == OK && l->more)) {
+        list_token_write(c->srv->store, l, &token);
+    }
+    if (l->err.code != OK) {
+        call_fail_with(c, &l->err, buf_str(&token));
         return;
     }
-    CLEANUP(buf_fini) struct buf token;
-    buf_init(&token, (size_t)POSITION_MAX * 2);
-    if (lc->list.more) {
-        position_to_text(&lc->list.next, &token);
-    }
-    wire_append_list_end(lc->list.rv, buf_str(&token), &lc->out);
+    wire_append_list_end(l->rv, buf_str(&token), l->remaining, &lc->out);
     call_reply(c, &lc->out);
 }
 
@@ -102,23 +103,39 @@ static void list_done(struct list *l)
     call_return(l->arg, list_answer);
 }
 
+/* What of the request says at which version the list is. */
+static enum errc list_version(struct call *c, const struct wire_list_request *req,
+                              struct list_call *lc, struct err *err)
+{
+    struct list *l = &lc->list;
+    if (req->continue_token.n > 0) {
+        if (req->rv != 0 || req->match != WIRE_MATCH_ANY) {
+            return err_field(err, ERR_INVALID, req->rv != 0 ? "resource_version" : "version_match",
+                             "cannot be given together with a continue token, which has its own");
+        }
+        return list_token_read(c->srv->store, req->continue_token, lc->after, l, err);
+    }
+    if (req->match == WIRE_MATCH_EXACT && req->rv == 0) {
+        return err_field(err, ERR_INVALID, "resource_version",
+                         "must be given where it is to be matched exactly");
+    }
+    l->at = req->rv;
+    l->match = req->match == WIRE_MATCH_EXACT ? LIST_EXACT
+               : req->rv != 0                 ? LIST_NOT_OLDER
+                                              : LIST_NEWEST;
+    return OK;
+}
+
 static enum errc list_prepare(struct call *c, struct str in, struct list_call *lc, struct err *err)
 {
     struct wire_list_request req;
     if (wire_read_list_request(&c->arena, in, &req, err) != OK ||
-        selections_new(&req.selection, 1, true, &lc->selections, err) != OK) {
+        selections_new(&req.selection, 1, true, &lc->selections, err) != OK ||
+        list_version(c, &req, lc, err) != OK) {
         return err->code;
-    }
-    if (req.continue_token.n > 0 && position_from_text(req.continue_token, "continue_token",
-                                                       lc->token, &lc->list.after, err) != OK) {
-        return err->code;
-    }
-    if (req.continue_token.n > 0 && !lc->list.after.in_snapshot) {
-        return err_field(err, ERR_INVALID, "continue_token",
-                         "is not from a list; send what the page before brought");
     }
     lc->list.selections = lc->selections;
-    lc->list.limit = req.limit == 0 ? PAGE_OBJECTS : req.limit;
+    lc->list.limit = req.limit;
     lc->list.max_bytes = PAGE_BYTES;
     lc->list.item = list_item;
     lc->list.done = list_done;

@@ -193,14 +193,16 @@ struct engine_age {
 #define ENGINE_AGES 64
 
 /* What every engine begins with. */
+#define ENGINE_SECRET_LEN 32
 struct engine {
     const struct engine_ops *ops;
     struct engine_identity identity;
-    struct engine_sink sink; /* set by the store before the first commit */
-    rv_t head;               /* the last version told; moved on the writer only */
-    rv_t floor;              /* the oldest that can be resumed from: the newest version removed,
-                                or the epoch's base; moved on the writer only */
-    int64_t run_ms;          /* at open: the store's own clock, as it was last kept */
+    uint8_t secret[ENGINE_SECRET_LEN]; /* random, made with the store: seals tokens, never shown */
+    struct engine_sink sink;           /* set by the store before the first commit */
+    rv_t head;                         /* the last version told; moved on the writer only */
+    rv_t floor;     /* the oldest that can be resumed from: the newest version removed,
+                       or the epoch's base; moved on the writer only */
+    int64_t run_ms; /* at open: the store's own clock, as it was last kept */
     struct engine_age ages[ENGINE_AGES]; /* at open: the newest that were kept, ascending */
     size_t n_ages;
 };

@@ -111,12 +111,18 @@ static int give_identity(sqlite3 *db)
     int64_t random;
     random_bytes(&random, sizeof(random));
     int64_t now = clock_wall(&clock_system);
+    uint8_t secret[ENGINE_SECRET_LEN];
+    char hex[2 * ENGINE_SECRET_LEN + 1];
+    random_bytes(secret, sizeof(secret));
+    for (size_t i = 0; i < sizeof(secret); i++) {
+        snprintf(hex + 2 * i, 3, "%02x", secret[i]);
+    }
     char *sql = sqlite3_mprintf(
         "PRAGMA application_id=%d;"
         "INSERT INTO meta VALUES('store_id',%Q),('created',%lld),('floor',0),('folded',0),"
-        "('run_ms',0),('clean',1);"
+        "('run_ms',0),('clean',1),('secret',x'%s');"
         "INSERT INTO epochs VALUES(1,%lld,0,0,%lld,'created');",
-        SCHEMA_APPLICATION_ID, store_id, (long long)now, (long long)random, (long long)now);
+        SCHEMA_APPLICATION_ID, store_id, (long long)now, hex, (long long)random, (long long)now);
     int rc = sql != NULL ? exec(db, sql) : SQLITE_NOMEM;
     sqlite3_free(sql);
     return rc;
@@ -223,15 +229,15 @@ static int read_epochs(sqlite3 *db, struct schema_facts *f)
     return rc;
 }
 
-static int read_store_id(sqlite3 *db, char ret[UUID_LEN + 1])
+/* One value of n bytes in meta, text or blob. */
+static int read_bytes(sqlite3 *db, const char *sql, size_t n, void *ret)
 {
     sqlite3_stmt *st = NULL;
-    int rc = sqlite3_prepare_v2(db, "SELECT v FROM meta WHERE k='store_id'", -1, &st, NULL);
+    int rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(st);
-        if (rc == SQLITE_ROW && sqlite3_column_bytes(st, 0) == UUID_LEN) {
-            memcpy(ret, sqlite3_column_text(st, 0), UUID_LEN);
-            ret[UUID_LEN] = '\0';
+        if (rc == SQLITE_ROW && (size_t)sqlite3_column_bytes(st, 0) == n) {
+            memcpy(ret, sqlite3_column_blob(st, 0), n);
             rc = SQLITE_OK;
         } else if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
             rc = SQLITE_CORRUPT;
@@ -245,7 +251,10 @@ enum errc schema_read(sqlite3 *db, struct schema_facts *ret, struct err *err)
 {
     struct schema_facts f = {.clean = false};
     int64_t clean = 0;
-    int rc = read_store_id(db, f.identity.store_id);
+    int rc = read_bytes(db, "SELECT v FROM meta WHERE k='store_id'", UUID_LEN, f.identity.store_id);
+    if (rc == SQLITE_OK) {
+        rc = read_bytes(db, "SELECT v FROM meta WHERE k='secret'", sizeof(f.secret), f.secret);
+    }
     if (rc == SQLITE_OK) {
         rc = read_epochs(db, &f);
     }

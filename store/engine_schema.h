@@ -46,6 +46,7 @@ enum errc schema_prepare(sqlite3 *db, struct err *err) NODISCARD;
 
 struct schema_facts {
     struct engine_identity identity;
+    uint8_t secret[ENGINE_SECRET_LEN];
     struct epochs epochs; /* new; free with epochs_fini */
     int64_t run_ms;
     bool clean; /* the last stop was a clean one */

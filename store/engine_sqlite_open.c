@@ -96,6 +96,7 @@ static enum errc attach_tables(struct engine_sqlite *s, rv_t told, rv_t *ret_hea
     code = same_file(s, &facts.identity, err);
     if (code == OK && s->epochs.n == 0) {
         s->base.identity = facts.identity;
+        memcpy(s->base.secret, facts.secret, sizeof(s->base.secret));
         s->base.run_ms = s->kept_ms = facts.run_ms;
         s->unclean = !facts.clean;
         first = true;

@@ -2,7 +2,9 @@
 /* Invariants:
  *   (1) kept versions ascend; the last one is the object's own if that event is kept;
  *   (2) an entry with rv == 0 has at least one kept version, or it is removed;
- *   (3) resources, namespaces and labels are interned: equal texts are one block. */
+ *   (3) resources, namespaces and labels are interned: equal texts are one block; so are places,
+ *       equal pairs of resource and namespace;
+ *   (4) `objects` of a resource, of a place and of all count the entries with rv != 0. */
 #include "store/index.h"
 
 #include <assert.h>
@@ -13,8 +15,21 @@
 struct interned {
     UT_hash_handle hh;
     size_t refs;
-    size_t n;
+    size_t objects; /* of a resource */
+    uint32_t id;
+    uint32_t n;
     char p[];
+};
+
+struct place_key {
+    struct interned *resource, *ns;
+};
+
+struct place {
+    struct place_key key; /* holds a reference to each */
+    UT_hash_handle hh;
+    size_t refs;
+    size_t objects;
 };
 
 RB_HEAD(entries, index_entry);
@@ -23,8 +38,17 @@ struct index {
     pthread_mutex_t mu;
     struct entries entries;
     struct interned *resources, *texts; /* resources apart: they are counted and limited */
+    struct place *places;
+    struct place *last_place; /* the one last made or found; NULL */
+    uint32_t last_id;
+    rv_t head;
     size_t objects;
 };
+
+/* Versions are below 2^63, as SQLite's integers are signed; the bit above says that the event made
+ * the object. */
+#define KEPT_CREATED (UINT64_C(1) << 63)
+#define KEPT_RV(v)   ((v) & ~KEPT_CREATED)
 
 static struct str interned_str(const struct interned *t)
 {
@@ -34,8 +58,20 @@ static struct str interned_str(const struct interned *t)
 struct key index_key(const struct index_entry *e)
 {
     return (struct key){
-        interned_str(e->resource), interned_str(e->ns), {e->name, e->name_len}
+        interned_str(e->place->key.resource),
+        interned_str(e->place->key.ns),
+        {e->name, e->name_len}
     };
+}
+
+uint32_t index_labels_id(const struct index_entry *e)
+{
+    return e->labels->id;
+}
+
+const struct place *index_place(const struct index_entry *e)
+{
+    return e->place;
 }
 
 struct str index_labels(const struct index_entry *e)
@@ -45,11 +81,12 @@ struct str index_labels(const struct index_entry *e)
 
 static int entry_cmp(const struct index_entry *a, const struct index_entry *b)
 {
-    if (a->resource != b->resource) { /* (3) */
-        return str_cmp(interned_str(a->resource), interned_str(b->resource));
+    const struct place_key *p = &a->place->key, *q = &b->place->key;
+    if (p->resource != q->resource) { /* (3) */
+        return str_cmp(interned_str(p->resource), interned_str(q->resource));
     }
-    if (a->ns != b->ns) {
-        return str_cmp(interned_str(a->ns), interned_str(b->ns));
+    if (p->ns != q->ns) {
+        return str_cmp(interned_str(p->ns), interned_str(q->ns));
     }
     return str_cmp((struct str){a->name, a->name_len}, (struct str){b->name, b->name_len});
 }
@@ -57,13 +94,14 @@ static int entry_cmp(const struct index_entry *a, const struct index_entry *b)
 /* Not RB_GENERATE_STATIC, which leans on a macro `__unused` that glibc uses as a name. */
 RB_GENERATE_INTERNAL(entries, index_entry, link, entry_cmp, __attribute__((unused)) static)
 
-static struct interned *intern(struct interned **table, struct str s)
+static struct interned *intern(struct index *x, struct interned **table, struct str s)
 {
     struct interned *t = NULL;
     HASH_FIND(hh, *table, s.n != 0 ? s.p : "", s.n, t);
     if (t == NULL) {
         t = mem_zalloc(sizeof *t + s.n + 1);
-        t->n = s.n;
+        t->n = (uint32_t)s.n;
+        t->id = ++x->last_id;
         if (s.n != 0) {
             memcpy(t->p, s.p, s.n);
         }
@@ -81,9 +119,47 @@ static void unintern(struct interned **table, struct interned *t)
     }
 }
 
-struct index *index_new(void)
+static bool place_is(const struct place *p, struct str resource, struct str ns)
+{
+    return str_eq(interned_str(p->key.ns), ns) && str_eq(interned_str(p->key.resource), resource);
+}
+
+static struct place *place_ref(struct index *x, struct str resource, struct str ns)
+{
+    struct place *p = x->last_place;
+    if (p == NULL || !place_is(p, resource, ns)) {
+        struct place_key key = {intern(x, &x->resources, resource), intern(x, &x->texts, ns)};
+        HASH_FIND(hh, x->places, &key, sizeof key, p);
+        if (p == NULL) {
+            p = mem_zalloc(sizeof *p);
+            p->key = key;
+            HASH_ADD(hh, x->places, key, sizeof key, p);
+        } else {
+            unintern(&x->resources, key.resource);
+            unintern(&x->texts, key.ns);
+        }
+        x->last_place = p;
+    }
+    p->refs++;
+    return p;
+}
+
+static void place_unref(struct index *x, struct place *p)
+{
+    if (--p->refs != 0) {
+        return;
+    }
+    HASH_DELETE(hh, x->places, p);
+    unintern(&x->resources, p->key.resource);
+    unintern(&x->texts, p->key.ns);
+    x->last_place = x->last_place == p ? NULL : x->last_place;
+    free(p);
+}
+
+struct index *index_new(rv_t head)
 {
     struct index *x = mem_zalloc(sizeof *x);
+    x->head = head;
     pthread_mutex_init(&x->mu, NULL);
     RB_INIT(&x->entries);
     return x;
@@ -91,8 +167,7 @@ struct index *index_new(void)
 
 static void entry_free(struct index *x, struct index_entry *e)
 {
-    unintern(&x->resources, e->resource);
-    unintern(&x->texts, e->ns);
+    place_unref(x, e->place);
     unintern(&x->texts, e->labels);
     if (e->cap_kept != 0) {
         free(e->kept.many);
@@ -197,7 +272,7 @@ static uint32_t kept_upper(const struct index_entry *e, rv_t rv)
     uint32_t lo = 0, hi = e->n_kept;
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
-        if (v[mid] > rv) {
+        if (KEPT_RV(v[mid]) > rv) {
             hi = mid;
         } else {
             lo = mid + 1;
@@ -206,22 +281,30 @@ static uint32_t kept_upper(const struct index_entry *e, rv_t rv)
     return lo;
 }
 
-rv_t index_kept_after(const struct index_entry *e, rv_t rv)
+rv_t index_kept_after(const struct index_entry *e, rv_t rv, bool *ret_created)
 {
     uint32_t i = kept_upper(e, rv);
-    return i < e->n_kept ? kept(e)[i] : 0;
+    rv_t found = i < e->n_kept ? kept(e)[i] : 0;
+    *ret_created = (found & KEPT_CREATED) != 0;
+    return KEPT_RV(found);
 }
 
-static void kept_insert(struct index_entry *e, rv_t rv)
+rv_t index_kept_upto(const struct index_entry *e, rv_t rv)
+{
+    uint32_t i = kept_upper(e, rv);
+    return i > 0 ? KEPT_RV(kept(e)[i - 1]) : 0;
+}
+
+static void kept_insert(struct index_entry *e, rv_t rv, bool created)
 {
     uint32_t at = kept_upper(e, rv);
-    if (at > 0 && kept(e)[at - 1] == rv) {
+    if (at > 0 && KEPT_RV(kept(e)[at - 1]) == rv) {
         return;
     }
     kept_room(e);
     rv_t *v = kept(e);
     memmove(v + at + 1, v + at, (e->n_kept - at) * sizeof *v);
-    v[at] = rv;
+    v[at] = rv | (created ? KEPT_CREATED : 0);
     e->n_kept++;
 }
 
@@ -232,9 +315,8 @@ static struct index_entry *entry_make(struct index *x, const struct key *k)
         return e;
     }
     e = mem_zalloc(sizeof *e + k->name.n + 1);
-    e->resource = intern(&x->resources, k->resource);
-    e->ns = intern(&x->texts, k->ns);
-    e->labels = intern(&x->texts, STR_EMPTY);
+    e->place = place_ref(x, k->resource, k->ns);
+    e->labels = intern(x, &x->texts, STR_EMPTY);
     e->name_len = (uint16_t)k->name.n;
     memcpy(e->name, k->name.p, k->name.n);
     struct index_entry *there = RB_INSERT(entries, &x->entries, e);
@@ -246,8 +328,16 @@ static void set_labels(struct index *x, struct index_entry *e, struct str labels
 {
     if (!str_eq(interned_str(e->labels), labels)) {
         unintern(&x->texts, e->labels);
-        e->labels = intern(&x->texts, labels);
+        e->labels = intern(x, &x->texts, labels);
     }
+}
+
+/* One object more or less (4). */
+static void count_object(struct index *x, struct index_entry *e, int by)
+{
+    x->objects += (size_t)by;
+    e->place->objects += (size_t)by;
+    e->place->key.resource->objects += (size_t)by;
 }
 
 void index_load(struct index *x, const struct engine_object *o)
@@ -258,25 +348,26 @@ void index_load(struct index *x, const struct engine_object *o)
     e->rv = o->rv;
     e->generation = o->generation;
     set_labels(x, e, o->labels);
-    x->objects++;
+    count_object(x, e, 1);
 }
 
-void index_keep(struct index *x, const struct key *k, rv_t rv)
+void index_keep(struct index *x, const struct key *k, rv_t rv, bool created)
 {
-    kept_insert(entry_make(x, k), rv);
+    kept_insert(entry_make(x, k), rv, created);
 }
 
 void index_commit(struct index *x, const struct change *c)
 {
     struct index_entry *e = entry_make(x, &c->event.key);
-    kept_insert(e, c->event.rv);
+    kept_insert(e, c->event.rv, c->event.prev_rv == 0);
+    x->head = c->event.rv;
     bool was = e->rv != 0;
     bool is = !event_is_delete(&c->event);
     e->rv = is ? c->event.rv : 0;
     e->row = is ? c->row : 0;
     e->generation = c->event.generation;
     set_labels(x, e, is ? c->event.labels : STR_EMPTY);
-    x->objects = x->objects + (is ? 1 : 0) - (was ? 1 : 0);
+    count_object(x, e, (is ? 1 : 0) - (was ? 1 : 0));
 }
 
 void index_forget(struct index *x, struct index_entry *e, rv_t rv)
@@ -295,9 +386,45 @@ void index_forget(struct index *x, struct index_entry *e, rv_t rv)
     }
 }
 
+rv_t index_head(const struct index *x)
+{
+    return x->head;
+}
+
 size_t index_objects(const struct index *x)
 {
     return x->objects;
+}
+
+static size_t count_in(struct index *x, struct interned *resource, struct interned *ns)
+{
+    struct place_key key = {resource, ns};
+    struct place *p = NULL;
+    HASH_FIND(hh, x->places, &key, sizeof key, p);
+    return p != NULL ? p->objects : 0;
+}
+
+size_t index_count(struct index *x, struct str resource, struct str ns)
+{
+    struct interned *r = NULL, *n = NULL;
+    if (resource.n == 0 && ns.n == 0) {
+        return x->objects;
+    }
+    if (resource.n != 0) {
+        HASH_FIND(hh, x->resources, resource.p, resource.n, r);
+        if (r == NULL || ns.n == 0) {
+            return r != NULL ? r->objects : 0;
+        }
+    }
+    HASH_FIND(hh, x->texts, ns.p, ns.n, n);
+    if (n == NULL || r != NULL) {
+        return n != NULL ? count_in(x, r, n) : 0;
+    }
+    size_t sum = 0;
+    for (r = x->resources; r != NULL; r = r->hh.next) {
+        sum += count_in(x, r, n);
+    }
+    return sum;
 }
 
 size_t index_resources(const struct index *x)

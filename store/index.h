@@ -12,10 +12,12 @@
 #include "store/engine.h"
 
 struct interned;
+struct place;
 
 struct index_entry {
     RB_ENTRY(index_entry) link;
-    struct interned *resource, *ns, *labels;
+    struct place *place; /* resource and namespace */
+    struct interned *labels;
     row_t row;
     rv_t rv; /* of the object; 0: deleted */
     uint64_t generation;
@@ -32,7 +34,8 @@ struct index_entry {
 
 struct index;
 
-struct index *index_new(void);
+/* head: the version that the objects to be loaded have. */
+struct index *index_new(rv_t head);
 void index_free(struct index *x); /* NULL is fine. */
 void index_lock(struct index *x);
 void index_unlock(struct index *x);
@@ -47,15 +50,27 @@ struct index_entry *index_next(struct index_entry *e);
 /* Borrows from the entry. */
 struct key index_key(const struct index_entry *e);
 struct str index_labels(const struct index_entry *e);
-/* The first kept version > rv; 0: there is none. */
-rv_t index_kept_after(const struct index_entry *e, rv_t rv);
+/* Equal labels have equal numbers; a number is never used again for other labels. */
+uint32_t index_labels_id(const struct index_entry *e);
+/* Entries of one resource and namespace have the same place; good under this lock only. */
+const struct place *index_place(const struct index_entry *e);
+/* The first kept version > rv; 0: there is none. *ret_created: that event made the object, so there
+ * was none before. */
+rv_t index_kept_after(const struct index_entry *e, rv_t rv, bool *ret_created);
+/* The last kept version <= rv; 0: there is none. */
+rv_t index_kept_upto(const struct index_entry *e, rv_t rv);
 
-void index_load(struct index *x, const struct engine_object *o);    /* at start-up */
-void index_keep(struct index *x, const struct key *k, rv_t rv);     /* an event of the past */
+void index_load(struct index *x, const struct engine_object *o); /* at start-up */
+/* An event of the past; created: it made the object. */
+void index_keep(struct index *x, const struct key *k, rv_t rv, bool created);
 void index_commit(struct index *x, const struct change *c);         /* an event of now */
 void index_forget(struct index *x, struct index_entry *e, rv_t rv); /* its event is compacted */
 
+/* The last version committed: what the index shows. The head follows it. */
+rv_t index_head(const struct index *x);
 size_t index_objects(const struct index *x);
+/* Objects of this resource and namespace; "" is every one. */
+size_t index_count(struct index *x, struct str resource, struct str ns);
 /* Distinct resources; and is this one among them? */
 size_t index_resources(const struct index *x);
 bool index_has_resource(struct index *x, struct str resource);

@@ -85,6 +85,7 @@ enum errc load_objects(struct store *s, struct requests *requests, struct err *e
 /* An event that was read but is not in the index yet: its key's texts lie in history_job.texts. */
 struct past {
     rv_t rv;
+    bool created;
     uint16_t resource_n, ns_n, name_n;
 };
 
@@ -102,8 +103,8 @@ static bool load_event(void *arg, const struct event *ev, size_t bytes)
 {
     struct history_job *j = arg;
     const struct key *k = &ev->key;
-    j->past[j->n++] =
-        (struct past){ev->rv, (uint16_t)k->resource.n, (uint16_t)k->ns.n, (uint16_t)k->name.n};
+    j->past[j->n++] = (struct past){ev->rv, ev->prev_rv == 0, (uint16_t)k->resource.n,
+                                    (uint16_t)k->ns.n, (uint16_t)k->name.n};
     buf_adds(&j->texts, k->resource);
     buf_adds(&j->texts, k->ns);
     buf_adds(&j->texts, k->name);
@@ -125,7 +126,7 @@ static void keep_past(struct history_job *j)
             {p + e->resource_n,           e->ns_n      },
             {p + e->resource_n + e->ns_n, e->name_n    }
         };
-        index_keep(j->store->index, &k, e->rv);
+        index_keep(j->store->index, &k, e->rv, e->created);
         p = k.name.p + k.name.n;
     }
     index_unlock(j->store->index);

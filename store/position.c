@@ -46,7 +46,7 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static void uuid_to_bytes(const char *text, uint8_t ret[16])
+void uuid_to_bytes(const char *text, uint8_t ret[16])
 {
     size_t n = 0;
     for (const char *c = text; *c != '\0' && n < 32; c++) {
@@ -59,7 +59,7 @@ static void uuid_to_bytes(const char *text, uint8_t ret[16])
     assert(n == 32);
 }
 
-static void uuid_to_text(const uint8_t v[16], char ret[UUID_LEN + 1])
+void uuid_to_text(const uint8_t v[16], char ret[UUID_LEN + 1])
 {
     char *at = ret;
     for (size_t i = 0; i < 16; i++) {
@@ -155,45 +155,6 @@ enum errc position_decode(struct str in, const char *field, struct position *ret
     }
     *ret = pos;
     return OK;
-}
-
-static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-void position_to_text(const struct position *p, struct buf *out)
-{
-    uint8_t bytes[POSITION_MAX];
-    size_t n = position_encode(p, bytes);
-    for (size_t i = 0; i < n; i += 3) {
-        uint32_t v = (uint32_t)bytes[i] << 16;
-        v |= i + 1 < n ? (uint32_t)bytes[i + 1] << 8 : 0;
-        v |= i + 2 < n ? bytes[i + 2] : 0;
-        size_t chars = n - i >= 3 ? 4 : n - i + 1;
-        for (size_t c = 0; c < chars; c++) {
-            buf_addc(out, base64url[(v >> (18 - 6 * c)) & 63]);
-        }
-    }
-}
-
-enum errc position_from_text(struct str in, const char *field, uint8_t bytes[POSITION_MAX],
-                             struct position *ret, struct err *err)
-{
-    size_t n = 0;
-    uint32_t bits = 0;
-    unsigned have = 0;
-    for (size_t i = 0; i < in.n; i++) {
-        const char *d = in.p[i] != '\0' ? strchr(base64url, in.p[i]) : NULL;
-        if (d == NULL || n == POSITION_MAX) {
-            return err_field(err, ERR_INVALID, field,
-                             "is no continue token; send one back as it was received");
-        }
-        bits = (bits << 6) | (uint32_t)(d - base64url);
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            bytes[n++] = (uint8_t)(bits >> have);
-        }
-    }
-    return position_decode((struct str){(const char *)bytes, n}, field, ret, err);
 }
 
 enum errc position_check(const struct position *p, const struct engine_identity *id, rv_t floor,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Positions: opaque tokens that say exactly how far a client has come in which history. Every
- * message of a watch carries one; a list's continue token is one, too. Pure functions. */
+ * message of a watch carries one; a list's continue token holds one (continue.h). Pure functions.
+ */
 #ifndef WATCHD_POSITION_H
 #define WATCHD_POSITION_H
 
@@ -23,10 +24,9 @@ size_t position_encode(const struct position *p, uint8_t ret[POSITION_MAX]);
 /* ret->last borrows from `in`. Errors: ERR_INVALID with the field. */
 enum errc position_decode(struct str in, const char *field, struct position *ret,
                           struct err *err) NODISCARD;
-/* Base64url without padding, for tokens that are text. */
-void position_to_text(const struct position *p, struct buf *out);
-enum errc position_from_text(struct str in, const char *field, uint8_t bytes[POSITION_MAX],
-                             struct position *ret, struct err *err) NODISCARD;
+/* The 16 bytes of a UUID, which must be one, and back. */
+void uuid_to_bytes(const char *text, uint8_t ret[16]);
+void uuid_to_text(const uint8_t v[16], char ret[UUID_LEN + 1]);
 
 /* Is this a position of the store's history? Errors: ERR_FOREIGN. */
 enum errc position_check(const struct position *p, const struct engine_identity *id, rv_t floor,

@@ -25,8 +25,7 @@ struct reader {
 
 #define ASKED_MAX (16 * 1024)
 
-/* Room for one more get or list? Watches are limited elsewhere. */
-static enum errc ask(struct reader *r, struct err *err)
+enum errc reader_ask(struct reader *r, struct err *err)
 {
     pthread_mutex_lock(&r->mu);
     bool full = r->asked >= ASKED_MAX;
@@ -40,7 +39,7 @@ static enum errc ask(struct reader *r, struct err *err)
     return ERR_LIMIT;
 }
 
-static void answered(struct reader *r, size_t n)
+void reader_answered(struct reader *r, size_t n)
 {
     pthread_mutex_lock(&r->mu);
     r->asked -= n;
@@ -49,43 +48,38 @@ static void answered(struct reader *r, size_t n)
 
 /* ---- Point reads -------------------------------------------------------------------------- */
 
-static enum errc get_missing(const struct get *g, struct err *err)
-{
-    return err_set(err, ERR_NOT_FOUND, "%.*s \"%.*s\" not found", STR_ARG(g->key.resource),
-                   STR_ARG(g->key.name));
-}
-
-/* Where an object is, as the index knows it; rv 0: there is none. */
-struct place {
+/* Where an object is, as the index knows it. */
+struct found {
     row_t row;
-    rv_t rv;
+    rv_t rv;      /* 0: there is none */
+    rv_t deleted; /* then: since this version; 0: not known */
 };
 
-static struct place find_place(struct store *s, const struct key *k)
+static struct found find(struct store *s, const struct key *k)
 {
     index_lock(s->index);
     const struct index_entry *e = index_find(s->index, k);
-    struct place p = {0};
+    struct found f = {0};
     if (e != NULL) {
-        p = (struct place){e->row, e->rv};
+        f = (struct found){e->row, e->rv, e->rv == 0 ? index_kept_upto(e, RV_MAX) : 0};
     }
     index_unlock(s->index);
-    return p;
+    return f;
 }
 
 /* Within a view. True when g is answered; false when the object was changed meanwhile and that
  * version is no longer there. */
-static bool get_one(struct reader *r, struct get *g, struct place p)
+static bool get_one(struct reader *r, struct get *g, struct found p)
 {
     if (p.rv == 0) {
-        (void)get_missing(g, &g->err);
+        (void)view_not_found(&g->key, p.deleted, &g->err);
         return true;
     }
     const struct engine_ops *ops = r->store->engine->ops;
     enum errc rc = ops->read_object(r->view, p.row, p.rv, &g->object, &g->err);
     /* The owners in the view are of the version that the index knows by now, if it is in it. */
     bool changed =
-        (rc == ERR_NOT_FOUND || g->owners != NULL) && find_place(r->store, &g->key).rv != p.rv;
+        (rc == ERR_NOT_FOUND || g->owners != NULL) && find(r->store, &g->key).rv != p.rv;
     if (changed) {
         object_unref(TAKE(g->object));
         return false;
@@ -111,12 +105,12 @@ static void serve_gets(struct reader *r, struct get_queue *gets)
     struct store *s = r->store;
     while (!STAILQ_EMPTY(gets)) {
         struct get *batch[GETS_PER_VIEW];
-        struct place places[GETS_PER_VIEW];
+        struct found places[GETS_PER_VIEW];
         size_t n = 0;
         while (n < GETS_PER_VIEW && !STAILQ_EMPTY(gets)) {
             batch[n] = STAILQ_FIRST(gets);
             STAILQ_REMOVE_HEAD(gets, link);
-            places[n] = find_place(s, &batch[n]->key); /* before the view, which then shows it */
+            places[n] = find(s, &batch[n]->key); /* before the view, which then shows it */
             n++;
         }
         struct err err = {0};
@@ -146,152 +140,8 @@ static void serve_gets(struct reader *r, struct get_queue *gets)
                 done++;
             }
         }
-        answered(r, done);
+        reader_answered(r, done);
     }
-}
-
-/* ---- Lists ---------------------------------------------------------------------------------- */
-
-struct list_job {
-    struct read_job job;
-    struct store *store;
-    struct list *list;
-    struct view_walk walk;
-    struct pin pin;
-    bool pinned, begun;
-};
-
-static void list_finish(struct list_job *j)
-{
-    struct list *l = j->list;
-    if (j->pinned && l->err.code == OK && l->more) {
-        store_lease(j->store, l->rv);
-    }
-    if (j->pinned) {
-        store_unpin(j->store, &j->pin);
-    }
-    if (l->err.code == OK && l->more) {
-        size_t n = j->walk.last.n;
-        assert(n <= sizeof l->last_key);
-        memcpy(l->last_key, j->walk.last.p, n);
-        const struct key *k = &j->walk.last_key;
-        l->next = (struct position){
-            .epoch = j->store->engine->identity.epoch,
-            .epoch_random = j->store->engine->identity.epoch_random,
-            .rv = l->rv,
-            .in_snapshot = true,
-            .selection = selections_hash(l->selections),
-            .last = {{l->last_key, k->resource.n},
-                     {l->last_key + k->resource.n, k->ns.n},
-                     {l->last_key + k->resource.n + k->ns.n, k->name.n}},
-        };
-        memcpy(l->next.store_id, j->store->engine->identity.store_id, UUID_LEN + 1);
-    }
-    if (j->begun) {
-        view_walk_fini(&j->walk);
-    }
-    answered(j->store->reader, 1);
-    l->done(l);
-    free(j);
-}
-
-static bool list_take(void *arg, const struct object *o)
-{
-    struct list *l = arg;
-    bool full = (l->limit != 0 && l->count == l->limit) ||
-                (l->count != 0 && l->bytes + o->body.n > l->max_bytes);
-    if (full) {
-        l->more = true;
-        return false;
-    }
-    l->count++;
-    l->bytes += o->body.n;
-    l->item(l, o);
-    return true;
-}
-
-static enum errc list_begin(struct list_job *j)
-{
-    struct list *l = j->list;
-    enum errc rc = OK;
-    if (l->after.rv == 0 && !l->after.in_snapshot) {
-        l->rv = store_pin_head(j->store, &j->pin);
-    } else {
-        l->rv = l->after.rv;
-        rc = position_check(&l->after, &j->store->engine->identity, store_floor(j->store),
-                            store_head(j->store), &l->err);
-        if (rc == OK) {
-            rc = store_pin(j->store, l->rv, &j->pin, &l->err);
-        }
-    }
-    if (rc == OK) {
-        j->pinned = true;
-        view_walk_init(&j->walk, j->store, l->selections, l->rv,
-                       l->after.in_snapshot ? &l->after.last : NULL);
-        j->begun = true;
-    }
-    return rc;
-}
-
-static bool list_step(struct read_job *job, struct engine_reader *r)
-{
-    struct list_job *j = (struct list_job *)job;
-    struct list *l = j->list;
-    enum errc rc = OK;
-    if (!j->begun) {
-        if (l->after.in_snapshot && atomic_load(&j->store->loaded) == LOAD_RUNNING) {
-            return false; /* an older version needs the kept versions */
-        }
-        rc = list_begin(j);
-    }
-    if (rc == OK) {
-        rc = view_step(&j->walk, r, list_take, l, &l->err);
-    }
-    if (rc != OK || j->walk.end || l->more) {
-        list_finish(j);
-        return true;
-    }
-    return false;
-}
-
-static void list_refuse(struct read_job *job, const struct err *err)
-{
-    struct list_job *j = (struct list_job *)job;
-    j->list->err = *err;
-    list_finish(j);
-}
-
-enum errc store_list(struct store *s, struct list *l, struct err *err)
-{
-    if (l->after.in_snapshot && l->after.selection != selections_hash(l->selections)) {
-        return err_field(err, ERR_INVALID, "continue_token",
-                         "belongs to another selection; send it with the selection of its list");
-    }
-    if (ask(s->reader, err) != OK) {
-        return ERR_LIMIT;
-    }
-    struct list_job *j = mem_zalloc(sizeof *j);
-    j->job.step = list_step;
-    j->job.refuse = list_refuse;
-    j->store = s;
-    j->list = l;
-    l->err.code = OK;
-    l->more = false;
-    l->count = 0;
-    l->bytes = 0;
-    reader_submit(s->reader, &j->job);
-    return OK;
-}
-
-enum errc store_get(struct store *s, struct get *g, struct err *err)
-{
-    if (ask(s->reader, err) != OK) {
-        return ERR_LIMIT;
-    }
-    g->err.code = OK;
-    g->object = NULL;
-    reader_submit_get(s->reader, g);
-    return OK;
 }
 
 /* ---- The thread -------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ enum errc store_open(const struct store_options *opt, struct store **ret, struct
     s->engine->sink = (struct engine_sink){committed, s};
     pthread_mutex_init(&s->mu, NULL);
     LIST_INIT(&s->pins);
-    s->index = index_new();
+    s->index = index_new(s->engine->head);
     s->definitions = definitions_new();
     s->log = log_new(s->codec, s->opt.log_bytes, s->engine->head);
     atomic_store(&s->head, s->engine->head);
@@ -226,6 +226,15 @@ enum errc store_check_resume(struct store *s, rv_t rv, struct err *err)
     return OK;
 }
 
+enum errc store_check_loaded(struct store *s, struct err *err)
+{
+    if (atomic_load(&s->loaded) == LOAD_FAILED) {
+        return err_set(err, ERR_DATA_LOSS,
+                       "the history is damaged; older versions cannot be shown, begin again");
+    }
+    return OK;
+}
+
 static void pin_add(struct store *s, rv_t rv, struct pin *pin)
 {
     pin->rv = rv;
@@ -244,9 +253,8 @@ rv_t store_pin_head(struct store *s, struct pin *pin)
 
 enum errc store_pin(struct store *s, rv_t rv, struct pin *pin, struct err *err)
 {
-    if (atomic_load(&s->loaded) == LOAD_FAILED) {
-        return err_set(err, ERR_DATA_LOSS,
-                       "the history is damaged; older versions cannot be shown, begin again");
+    if (store_check_loaded(s, err) != OK) {
+        return ERR_DATA_LOSS;
     }
     pthread_mutex_lock(&s->mu);
     enum errc rc = OK;

@@ -148,32 +148,56 @@ struct resource_definition *store_definition(struct store *s, struct str resourc
 
 struct get {
     struct key key;              /* checked by the caller; borrowed */
+    rv_t at;                     /* as of this version; 0: as it is now */
     void (*done)(struct get *g); /* on the reader */
     void *arg;
     struct buf *owners;    /* NULL, or out: who owns its fields, see model/managed.h; "": nobody */
-    struct err err;        /* ERR_NOT_FOUND, … */
+    struct err err;        /* ERR_NOT_FOUND; with `at` also ERR_EXPIRED, ERR_FUTURE, ERR_FOREIGN */
     struct object *object; /* out: new reference */
     STAILQ_ENTRY(get) link;
 };
 enum errc store_get(struct store *s, struct get *g, struct err *err) NODISCARD;
 
+enum list_match {
+    LIST_NEWEST,
+    LIST_NOT_OLDER, /* the newest, which must not be below `at` */
+    LIST_EXACT,     /* `at`, from the floor to the head */
+};
+
 struct list {
     const struct selections *selections; /* borrowed */
-    struct position after;               /* from a continue token; after.rv == 0: the first page */
-    size_t limit;                        /* objects at most; 0: as many as fit */
-    size_t max_bytes;                    /* of their texts, but at least one object */
+    enum list_match match;               /* of the first page */
+    rv_t at;
+    struct position
+        after; /* from a continue token, in_snapshot; rv 0: go on at the newest version */
+    uint64_t after_total; /* from there: objects still to come; 0: not known */
+    size_t limit;         /* objects at most; 0: as many as fit */
+    size_t max_bytes;     /* of their texts, but at least one object */
     void (*item)(struct list *l, const struct object *o); /* on the reader, in key order */
     void (*done)(struct list *l);                         /* on the reader */
     void *arg;
-    struct err err;       /* ERR_EXPIRED, … */
-    rv_t rv;              /* out: the version shown */
-    bool more;            /* out: go on after `last` */
-    struct position next; /* out: for the next page; its key borrows from last_key */
+    struct err err; /* ERR_EXPIRED, ERR_FUTURE, ERR_FOREIGN, … */
+    rv_t rv;        /* out: the version shown */
+    bool more;      /* out: there is another page */
+    struct position
+        next;           /* out: for that page; its key borrows from last_key. After ERR_EXPIRED of
+                           a later page: how to go on at the newest version; borrows from `after` */
+    uint64_t remaining; /* out: objects behind this page; 0: none, or not known */
     char last_key[RESOURCE_MAX_LEN + NAMESPACE_MAX_LEN + NAME_MAX_LEN];
     /* The store's. */
     size_t count, bytes;
     STAILQ_ENTRY(list) link;
 };
 enum errc store_list(struct store *s, struct list *l, struct err *err) NODISCARD;
+/* Did it end because the version of the pages before is gone? Then l->next is how to go on. */
+static inline bool list_is_outlived(const struct list *l)
+{
+    return l->err.code == ERR_EXPIRED && l->after.in_snapshot;
+}
+/* Appends the continue token of l->next, see continue.h. */
+void list_token_write(const struct store *s, const struct list *l, struct buf *out);
+/* Sets l->after, which borrows from `bytes`. Errors: ERR_INVALID with the field continue_token. */
+enum errc list_token_read(const struct store *s, struct str token, uint8_t bytes[POSITION_MAX],
+                          struct list *l, struct err *err) NODISCARD;
 
 #endif

@@ -82,6 +82,9 @@ void store_set_read_only(struct store *s, const char *reason);
 enum errc store_await(struct store *s, rv_t rv, struct err *err) NODISCARD;
 /* Can a client go on after rv? Errors: ERR_EXPIRED, ERR_FUTURE, ERR_FOREIGN. */
 enum errc store_check_resume(struct store *s, rv_t rv, struct err *err) NODISCARD;
+/* Is the history there which older versions are made of? Not while it is still being loaded.
+ * Errors: ERR_DATA_LOSS. */
+enum errc store_check_loaded(struct store *s, struct err *err) NODISCARD;
 
 /* Pins the floor at the head, or at rv unless the floor is beyond it (ERR_EXPIRED). */
 rv_t store_pin_head(struct store *s, struct pin *pin);
@@ -124,6 +127,9 @@ enum errc reader_start(struct store *s, struct reader **ret, struct err *err) NO
 void reader_stop(struct reader *r); /* Refuses what still waits. NULL is fine. */
 void reader_submit(struct reader *r, struct read_job *job);
 void reader_submit_get(struct reader *r, struct get *g);
+/* Room for one more get, list or history? Watches are limited elsewhere. Errors: ERR_LIMIT. */
+enum errc reader_ask(struct reader *r, struct err *err) NODISCARD;
+void reader_answered(struct reader *r, size_t n);
 
 /* ---- load.c ---- */
 

@@ -139,7 +139,8 @@ static bool recall_event(struct store *s, struct write *op, rv_t end)
     for (;;) {
         index_lock(s->index);
         const struct index_entry *e = index_find(s->index, &op->key);
-        at = e != NULL ? index_kept_after(e, at) : 0;
+        bool created;
+        at = e != NULL ? index_kept_after(e, at, &created) : 0;
         index_unlock(s->index);
         struct event ev;
         struct err err;
@@ -159,7 +160,8 @@ static void recall_unchanged(struct store *s, struct write *op, rv_t end)
 {
     index_lock(s->index);
     const struct index_entry *e = index_find(s->index, &op->key);
-    rv_t undo = e != NULL ? index_kept_after(e, end) : 0;
+    bool created;
+    rv_t undo = e != NULL ? index_kept_after(e, end, &created) : 0;
     rv_t rv = e != NULL ? e->rv : 0;
     row_t row = e != NULL ? e->row : 0;
     index_unlock(s->index);

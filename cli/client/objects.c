@@ -28,8 +28,16 @@ void reply_written(struct arena *a, const struct wire_write_response *w, struct 
 enum watch_code watch_get(struct watch_client *c, const char *resource, const char *ns,
                           const char *name, struct watch_object *ret, struct watch_error *error)
 {
+    return watch_get_at(c, resource, ns, name, 0, ret, error);
+}
+
+enum watch_code watch_get_at(struct watch_client *c, const char *resource, const char *ns,
+                             const char *name, uint64_t rv, struct watch_object *ret,
+                             struct watch_error *error)
+{
     struct wire_get_request request = {
-        .key = {.resource = str_of(resource), .ns = str_of(ns), .name = str_of(name)}
+        .key = {.resource = str_of(resource), .ns = str_of(ns), .name = str_of(name)},
+        .rv = rv,
     };
     struct buf out;
     buf_init(&out, CLIENT_REPLY_MAX);
@@ -58,8 +66,19 @@ struct selection client_selection(const struct watch_selection *v)
 enum watch_code watch_list(struct watch_client *c, const struct watch_selection *v, uint32_t limit,
                            const char *next, struct watch_page *ret, struct watch_error *error)
 {
+    return watch_list_at(c, v, 0, limit, next, ret, error);
+}
+
+enum watch_code watch_list_at(struct watch_client *c, const struct watch_selection *v, uint64_t rv,
+                              uint32_t limit, const char *next, struct watch_page *ret,
+                              struct watch_error *error)
+{
     struct wire_list_request request = {
         .selection = client_selection(v), .limit = limit, .continue_token = str_of(next)};
+    if (rv != 0 && request.continue_token.n == 0) {
+        request.rv = rv;
+        request.match = WIRE_MATCH_EXACT;
+    }
     struct buf out;
     buf_init(&out, CLIENT_REPLY_MAX);
     wire_write_list_request(&request, &out);
@@ -79,6 +98,7 @@ enum watch_code watch_list(struct watch_client *c, const struct watch_selection 
     *ret = (struct watch_page){.rv = response.rv,
                                .objects = objects,
                                .n = response.n_objects,
+                               .remaining = response.remaining,
                                .next = reply_text(&c->reply, response.continue_token)};
     return WATCH_OK;
 }

@@ -156,11 +156,18 @@ WATCH_API WATCH_RESULT enum watch_code watch_get(struct watch_client *client, co
                                                  struct watch_object *ret,
                                                  struct watch_error *error);
 
+/* The object as it was at version rv; 0: as it is. Errors: besides, WATCH_EXPIRED and WATCH_FUTURE
+ * where the version is below the oldest kept or above the head. */
+WATCH_API WATCH_RESULT enum watch_code
+watch_get_at(struct watch_client *client, const char *resource, const char *ns, const char *name,
+             uint64_t rv, struct watch_object *ret, struct watch_error *error);
+
 struct watch_page {
     uint64_t rv; /* the one version that all pages of a list show */
     const struct watch_object *objects;
     size_t n;
-    const char *next; /* pass it for the next page; "" on the last one */
+    uint64_t remaining; /* objects behind this page; 0: none, or not known */
+    const char *next;   /* pass it for the next page; "" on the last one */
 };
 /* One page of a list, in key order. limit 0: the server's choice. next: NULL or "" for the first
  * page, else the page's before (may still be borrowed from it). Errors: WATCH_EXPIRED when the
@@ -168,6 +175,11 @@ struct watch_page {
 WATCH_API WATCH_RESULT enum watch_code
 watch_list(struct watch_client *client, const struct watch_selection *selection, uint32_t limit,
            const char *next, struct watch_page *ret, struct watch_error *error);
+/* The list as it was at version rv, which matters for the first page; 0: as it is. Errors: besides,
+ * WATCH_EXPIRED and WATCH_FUTURE, as watch_get_at. */
+WATCH_API WATCH_RESULT enum watch_code
+watch_list_at(struct watch_client *client, const struct watch_selection *selection, uint64_t rv,
+              uint32_t limit, const char *next, struct watch_page *ret, struct watch_error *error);
 
 enum watch_verb { WATCH_PUT, WATCH_PATCH, WATCH_DELETE };
 enum watch_put_mode { WATCH_PUT_ANY, WATCH_PUT_CREATE, WATCH_PUT_UPDATE };

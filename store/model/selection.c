@@ -199,6 +199,26 @@ bool selections_match(const struct selections *s, const struct key *k, struct st
     return false;
 }
 
+uint64_t selections_cover(const struct selections *s, const struct key *k)
+{
+    _Static_assert(SELECTIONS_MAX <= 64, "a bit for each");
+    uint64_t cover = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        cover |= scope_covers(&s->scopes[i], k) ? UINT64_C(1) << i : 0;
+    }
+    return cover;
+}
+
+bool selections_match_labels(const struct selections *s, uint64_t cover, struct str labels)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if ((cover >> i & 1) != 0 && selector_match(s->scopes[i].labels, labels)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The part of the key that comes next when parts[0 … i] stay as they are and all else is smallest:
  * what the scope fixes, or "". */
 static void fill_smallest(const struct str wanted[3], size_t i, struct str parts[3])

@@ -44,6 +44,10 @@ uint64_t selections_hash(const struct selections *s);
 bool scope_covers(const struct scope *s, const struct key *k);
 /* Does any of them select an object with these labels? */
 bool selections_match(const struct selections *s, const struct key *k, struct str labels);
+/* The same in two steps, so that equal labels need be judged only once: the scopes that cover a
+ * key, as a set of bits, and whether the labels match one of them. */
+uint64_t selections_cover(const struct selections *s, const struct key *k);
+bool selections_match_labels(const struct selections *s, uint64_t cover, struct str labels);
 /* Where to go on in an index in key order: no key in [k, *ret) could be selected, by resource,
  * namespace and name only. *ret is k iff k itself could be; else it lies ahead and need not be a
  * valid key: look up the first key at or behind it and ask again. False if nothing >= k could be

@@ -107,6 +107,7 @@ def usage_errors(t):
             (["put", "x", "{}", "-f", "-"], 2, "", r"\S"),
             (["put", "x", "{}", "--if-rv", "0"], 2, "", "if-rv"),
             (["put", "x", "{}", "--if-rv", "5", "--if-absent"], 2, "", "if-absent|if-rv"),
+            (["get", "jobs", "--at-rv", "0"], 2, "", "at-rv.*0"),
             (["patch", "x"], 2, "", r"\S"), (["delete"], 2, "", "name the object"),
             (["watch", "jobs", "--since", "yesterday"], 2, "", "since.*yesterday"),
             (["watch", "jobs", "--count", "-1"], 2, "", "count"),

@@ -262,7 +262,7 @@ def pages_show_one_version(t):
     page = client.call("List", selection=pb.Selection(resource="objects"), limit=7)
     for i in range(5):
         client.put("o000", {"late": i})
-    # The version of a page stays for a minute, whatever is compacted; but not over a restart.
+    # The version of a page stays for a minute, whatever is compacted; a restart lets it go.
     floor = client.call("Compact").floor
     assert floor <= page.resource_version, floor
     rest = client.call("List", selection=pb.Selection(resource="objects"), limit=7,
@@ -276,6 +276,41 @@ def pages_show_one_version(t):
     err = refusal(lambda: client.call("List", selection=pb.Selection(resource="objects"), limit=7,
                                       continue_token=rest.continue_token))
     eq((err.code, err.reason), ("OUT_OF_RANGE", "EXPIRED"), err.message)
+    # The error brings a token for the rest at the newest version.
+    rest = client.call("List", selection=pb.Selection(resource="objects"), limit=7,
+                       continue_token=err.metadata["continue_token"])
+    now = [o.name for o in client.list("objects")[1]]
+    eq([o.name for o in rest.objects], [n for n in now if n > want[13][0]][:7], "the rest")
+
+
+@test
+def versions_of_reads(t):
+    u = Unchanged(t)
+    c = u.client
+    head = c.head()
+    for call in (lambda: c.get("here", resource_version=head + 1),
+                 lambda: c.list("all", resource_version=head + 1),
+                 lambda: c.list("all", resource_version=head + 1, version_match=1),
+                 lambda: c.list("all", resource_version=head + 1, version_match=2)):
+        err = refusal(call)
+        eq((err.code, err.reason), ("OUT_OF_RANGE", "FUTURE"), err.message)
+        eq(err.metadata, {"requested": str(head + 1), "oldest": "0", "head": str(head)})
+    invalid(lambda: c.list("all", version_match=2), "resource_version", what="exact without a version")
+    invalid(lambda: c.list("all", resource_version=1, version_match=7), "version_match")
+    c.put("other", {"n": 1}, dry_run=True)
+    c.put("more", {"n": 1})
+    u.stream.event()
+    u.before = u.state()
+    page = c.page("all", limit=1)
+    token = page.continue_token
+    assert token
+    invalid(lambda: c.page("all", token=token, resource_version=1), "resource_version")
+    invalid(lambda: c.page("all", token=token, version_match=1), "version_match")
+    for i in range(0, len(token), 7):
+        changed = token[:i] + ("A" if token[i] != "A" else "B") + token[i + 1:]
+        invalid(lambda: c.page("all", token=changed), "continue_token", what=f"digit {i}")
+    assert c.page("all", token=token).resource_version == page.resource_version
+    u.check()
 
 
 if __name__ == "__main__":

@@ -305,19 +305,25 @@ static void get_done(struct get *g)
     waiter_done(g->arg);
 }
 
-enum errc fixture_get(struct fixture *f, const char *resource, const char *ns, const char *name,
-                      struct object **ret)
+enum errc fixture_get_at(struct fixture *f, const struct key *key, rv_t at, struct object **ret,
+                         struct err *ret_err)
 {
     struct waiter wait = WAITER_INIT;
-    struct get g = {
-        .key = {str_of(resource), str_of(ns), str_of(name)},
-          .done = get_done, .arg = &wait
-    };
+    struct get g = {.key = *key, .at = at, .done = get_done, .arg = &wait};
     if (store_get(f->store, &g, &g.err) == OK) {
         waiter_wait(&wait);
     }
     *ret = g.object;
+    *ret_err = g.err;
     return g.err.code;
+}
+
+enum errc fixture_get(struct fixture *f, const char *resource, const char *ns, const char *name,
+                      struct object **ret)
+{
+    struct key key = {str_of(resource), str_of(ns), str_of(name)};
+    struct err err;
+    return fixture_get_at(f, &key, 0, ret, &err);
 }
 
 char *fixture_owners(struct fixture *f, const char *resource, const char *ns, const char *name)

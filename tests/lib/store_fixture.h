@@ -46,6 +46,9 @@ enum errc fixture_get(struct fixture *f, const char *resource, const char *ns, c
                       struct object **ret);
 /* Who owns its fields, as text; new. NULL: there is no such object. */
 char *fixture_owners(struct fixture *f, const char *resource, const char *ns, const char *name);
+/* As of version `at`; 0: now. */
+enum errc fixture_get_at(struct fixture *f, const struct key *key, rv_t at, struct object **ret,
+                         struct err *ret_err);
 rv_t fixture_compact(struct fixture *f, rv_t upto, enum errc *ret_rc);
 
 /* ---- Events as the fixture's codec writes them ------------------------------------------------

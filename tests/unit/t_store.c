@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 
-#include "store_fixture.h"
+#include "store_pages.h"
 
 static int setup(void **state)
 {
@@ -261,76 +261,6 @@ static void one_resource_too_many_is_refused(void **state)
 /* ---- Lists
  * --------------------------------------------------------------------------------------- */
 
-struct page {
-    struct list list;
-    pthread_mutex_t mu;
-    pthread_cond_t cond;
-    bool done;
-    char names[64][32];
-    rv_t rvs[64];
-    size_t n;
-};
-
-static void page_item(struct list *l, const struct object *o)
-{
-    struct page *p = l->arg;
-    assert_true(p->n < 64);
-    snprintf(p->names[p->n], sizeof p->names[0], "%.*s", STR_ARG(o->key.name));
-    p->rvs[p->n++] = o->rv;
-}
-
-static void page_done(struct list *l)
-{
-    struct page *p = l->arg;
-    pthread_mutex_lock(&p->mu);
-    p->done = true;
-    pthread_cond_signal(&p->cond);
-    pthread_mutex_unlock(&p->mu);
-}
-
-/* One page after `token` (NULL: the first), which it replaces by the next one's ("" at the end). */
-static enum errc list_page(struct fixture *f, const struct selection *sel, size_t limit,
-                           char token[600], struct page *p)
-{
-    struct selections *s = NULL;
-    struct err err = {0};
-    uint8_t bytes[POSITION_MAX];
-    memset(p, 0, sizeof *p);
-    pthread_mutex_init(&p->mu, NULL);
-    pthread_cond_init(&p->cond, NULL);
-    assert_int_equal(selections_new(sel, 1, true, &s, &err), OK);
-    p->list = (struct list){.selections = s,
-                            .limit = limit,
-                            .max_bytes = 1 << 20,
-                            .item = page_item,
-                            .done = page_done,
-                            .arg = p};
-    if (token[0] != '\0') {
-        assert_int_equal(
-            position_from_text(str_of(token), "continue_token", bytes, &p->list.after, &err), OK);
-    }
-    enum errc rc = store_list(f->store, &p->list, &p->list.err);
-    if (rc == OK) {
-        pthread_mutex_lock(&p->mu);
-        while (!p->done) {
-            pthread_cond_wait(&p->cond, &p->mu);
-        }
-        pthread_mutex_unlock(&p->mu);
-        rc = p->list.err.code;
-    }
-    token[0] = '\0';
-    if (rc == OK && p->list.more) {
-        struct buf b;
-        buf_init(&b, 599);
-        position_to_text(&p->list.next, &b);
-        memcpy(token, b.p, b.n);
-        token[b.n] = '\0';
-        buf_fini(&b);
-    }
-    selections_free(s);
-    return rc;
-}
-
 static void put_n(struct fixture *f, const char *ns, int from, int to, const char *spec)
 {
     for (int i = from; i < to; i++) {
@@ -347,7 +277,7 @@ static void all_pages_show_one_version_while_writes_compaction_and_restarts_go_o
     struct fixture *f = *state;
     struct selection sel = {.resource = STR("jobs"), .ns = STR("default")};
     struct page p;
-    char token[600] = "";
+    char token[PAGE_TOKEN] = "";
     put_n(f, "default", 0, 50, "{\"v\":1}");
     size_t seen = 0;
     rv_t rv = 0;
@@ -387,7 +317,7 @@ static void a_limit_counts_selected_objects_only(void **state)
     struct selection sel = {
         .resource = STR("jobs"), .ns = STR("default"), .label_selector = STR("odd=y")};
     struct page p;
-    char token[600] = "";
+    char token[PAGE_TOKEN] = "";
     size_t pages = 0, seen = 0;
     do {
         assert_int_equal(list_page(f, &sel, 5, token, &p), OK);
@@ -429,7 +359,7 @@ static void a_list_of_one_name_in_very_many_namespaces_ends(void **state)
     assert_int_equal(fixture_put(f, "jobs", "zz", "a", "{}", "{}", NULL), OK);
     struct selection sel = {.resource = STR("jobs"), .all_namespaces = true, .name = STR("a")};
     struct page p;
-    char token[600] = "";
+    char token[PAGE_TOKEN] = "";
     assert_int_equal(list_page(f, &sel, 10, token, &p), OK);
     assert_int_equal(p.n, 1);
     json_decref(spec);
@@ -441,7 +371,7 @@ static void a_token_of_another_selection_is_refused(void **state)
     put_n(f, "default", 0, 10, "{\"v\":1}");
     struct selection sel = {.resource = STR("jobs"), .ns = STR("default")};
     struct page p;
-    char token[600] = "";
+    char token[PAGE_TOKEN] = "";
     assert_int_equal(list_page(f, &sel, 5, token, &p), OK);
     sel.label_selector = STR("odd=y");
     assert_int_equal(list_page(f, &sel, 5, token, &p), ERR_INVALID);
@@ -524,7 +454,7 @@ static void the_next_page_is_there_whatever_is_compacted_but_not_for_ever(void *
     static const struct clock fake = {fake_mono, fake_wall, NULL};
     struct selection sel = {.resource = STR("jobs"), .ns = STR("default")};
     struct page p;
-    char token[600] = "";
+    char token[PAGE_TOKEN] = "";
     fixture_close(f);
     fake_ms = 1000;
     f->opt.clock = &fake;

@@ -48,12 +48,13 @@ static void get_requests_come_back(void **state)
 {
     struct fixture *f = *state;
     for (int i = 0; i < ROUNDS; i++, again(f)) {
-        struct wire_get_request m = {rnd_key(&f->rnd)};
+        struct wire_get_request m = {rnd_key(&f->rnd), rnd_u64(&f->rnd)};
         struct wire_get_request back;
         wire_write_get_request(&m, &f->out);
         assert_as_packed(&watch__v1__get_request__descriptor, buf_str(&f->out));
         assert_int_equal(wire_read_get_request(&f->arena, buf_str(&f->out), &back, &f->err), OK);
         assert_key(&back.key, &m.key);
+        assert_int_equal(back.rv, m.rv);
     }
 }
 
@@ -77,7 +78,8 @@ static void list_requests_come_back(void **state)
     struct fixture *f = *state;
     for (int i = 0; i < ROUNDS; i++, again(f)) {
         struct wire_list_request m = {rnd_selection(&f->rnd), rnd_u32(&f->rnd),
-                                      rnd_text(&f->rnd, 400)};
+                                      rnd_text(&f->rnd, 400), rnd_u64(&f->rnd),
+                                      (int)rnd_below(&f->rnd, 3)};
         struct wire_list_request back;
         wire_write_list_request(&m, &f->out);
         assert_as_packed(&watch__v1__list_request__descriptor, buf_str(&f->out));
@@ -85,6 +87,8 @@ static void list_requests_come_back(void **state)
         assert_selection(&back.selection, &m.selection);
         assert_int_equal(back.limit, m.limit);
         assert_str(back.continue_token, m.continue_token);
+        assert_int_equal(back.rv, m.rv);
+        assert_int_equal(back.match, m.match);
     }
 }
 
@@ -257,21 +261,23 @@ static void a_list_written_in_pieces_is_one_response(void **state)
         size_t n = rnd_below(&f->rnd, OBJECTS + 1);
         rv_t rv = rnd_u64(&f->rnd);
         struct str token = rnd_text(&f->rnd, 300);
+        uint64_t remaining = rnd_u64(&f->rnd);
         bool end_first = rnd_bool(&f->rnd);
         if (end_first) {
-            wire_append_list_end(rv, token, &f->out);
+            wire_append_list_end(rv, token, remaining, &f->out);
         }
         for (size_t k = 0; k < n; k++) {
             struct object o = rnd_object(&f->rnd, &seen[k]);
             wire_append_list_object(&o, &f->out);
         }
         if (!end_first) {
-            wire_append_list_end(rv, token, &f->out);
+            wire_append_list_end(rv, token, remaining, &f->out);
         }
         struct wire_list_response back;
         assert_int_equal(wire_read_list_response(&f->arena, buf_str(&f->out), &back, &f->err), OK);
         assert_int_equal(back.rv, rv);
         assert_str(back.continue_token, token);
+        assert_int_equal(back.remaining, remaining);
         assert_int_equal(back.n_objects, n);
         for (size_t k = 0; k < n; k++) {
             assert_object(&back.objects[k], &seen[k]);
