@@ -31,6 +31,7 @@ static const char *const steps[SCHEMA_VERSION] = {
     " resource TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL, generation INTEGER NOT NULL,"
     " prev_rv INTEGER NOT NULL, prev_generation INTEGER NOT NULL, splice INTEGER NOT NULL,"
     " prev_splice INTEGER NOT NULL, labels TEXT, prev_labels TEXT, request_id BLOB,"
+    " manager TEXT,"
     " hash INTEGER NOT NULL, spec_hash INTEGER NOT NULL, crc INTEGER NOT NULL, delta BLOB,"
     " body BLOB NOT NULL) STRICT;"
     "CREATE TABLE deadlines(object INTEGER PRIMARY KEY, at INTEGER NOT NULL,"

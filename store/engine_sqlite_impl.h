@@ -23,7 +23,7 @@
 #define EVENT_IDENTITY                                                                       \
     "rv,txn_end,time,cause,resource,ns,name,generation,prev_rv,prev_generation,splice,prev_" \
     "splice,"                                                                                \
-    "labels,prev_labels,request_id,hash,spec_hash,crc"
+    "labels,prev_labels,request_id,manager,hash,spec_hash,crc"
 #define OBJECT_IDENTITY "id,rv,generation,resource,ns,name,labels,hash,spec_hash,splice,crc"
 
 enum conn_kind { CONN_WRITER = 1, CONN_READER = 2 };
@@ -39,7 +39,7 @@ enum conn_kind { CONN_WRITER = 1, CONN_READER = 2 };
       "(SELECT v FROM meta WHERE k='folded')")                                                     \
     X(ST_EVENT_ADD, CONN_WRITER,                                                                   \
       "INSERT INTO events(" EVENT_IDENTITY                                                         \
-      ",delta,body) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                              \
+      ",delta,body) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                              \
     X(ST_EVENT_GET, CONN_WRITER | CONN_READER,                                                     \
       "SELECT " EVENT_IDENTITY ",delta,body FROM events WHERE rv=?")                               \
     X(ST_VERSION_GET, CONN_WRITER | CONN_READER,                                                   \

@@ -29,6 +29,7 @@ enum event_column {
     EV_LABELS,
     EV_PREV_LABELS,
     EV_REQUEST_ID,
+    EV_MANAGER,
     EV_HASH,
     EV_SPEC_HASH,
     EV_CRC,
@@ -77,6 +78,7 @@ static uint64_t event_sum(const struct event *ev, size_t delta_n, size_t body_n)
         sum_str(ev->labels),
         sum_str(ev->prev_labels),
         sum_str(ev->request_id),
+        sum_str(ev->manager),
     };
     return XXH3_64bits(v, sizeof(v));
 }
@@ -157,6 +159,7 @@ int row_bind_event(sqlite3_stmt *st, const struct event *ev)
     rc |= str_eq(ev->prev_labels, ev->labels) ? sqlite3_bind_null(st, EV_PREV_LABELS + 1)
                                               : bind_text(st, EV_PREV_LABELS + 1, ev->prev_labels);
     rc |= bind_blob_or_null(st, EV_REQUEST_ID + 1, ev->request_id);
+    rc |= bind_text_or_null(st, EV_MANAGER + 1, ev->manager);
     rc |= bind_u64(st, EV_HASH + 1, ev->hash);
     rc |= bind_u64(st, EV_SPEC_HASH + 1, ev->spec_hash);
     rc |= sqlite3_bind_int64(st, EV_CRC + 1, crc);
@@ -237,6 +240,7 @@ static void event_columns(sqlite3_stmt *st, struct event *ret)
                            ? ret->labels
                            : column(st, EV_PREV_LABELS);
     ret->request_id = column(st, EV_REQUEST_ID);
+    ret->manager = column(st, EV_MANAGER);
     ret->hash = column_u64(st, EV_HASH);
     ret->spec_hash = column_u64(st, EV_SPEC_HASH);
     ret->delta = STR_EMPTY;
@@ -320,8 +324,9 @@ enum errc row_object_identity(sqlite3_stmt *st, struct engine_object *ret, struc
 void row_event_copy(const struct event *ev, struct buf *texts, struct event *ret)
 {
     *ret = *ev;
-    struct str *strs[] = {&ret->key.resource, &ret->key.ns, &ret->key.name, &ret->labels,
-                          &ret->prev_labels,  &ret->body,   &ret->delta,    &ret->request_id};
+    struct str *strs[] = {&ret->key.resource, &ret->key.ns,      &ret->key.name,
+                          &ret->labels,       &ret->prev_labels, &ret->body,
+                          &ret->delta,        &ret->request_id,  &ret->manager};
     size_t total = 0;
     for (size_t i = 0; i < sizeof(strs) / sizeof(strs[0]); i++) {
         total += strs[i]->n;

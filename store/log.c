@@ -129,6 +129,7 @@ static struct segment *segment_new(const struct event *const *events, size_t n)
         struct event *e = &s->records[i].ev;
         *e = *events[i];
         e->request_id = STR_EMPTY;
+        e->manager = STR_EMPTY;
         e->key.resource = copy_text(&at, e->key.resource);
         e->key.ns = copy_text(&at, e->key.ns);
         e->key.name = copy_text(&at, e->key.name);

@@ -34,6 +34,7 @@ struct event {
     uint64_t spec_hash;
     struct str delta;      /* makes the previous body out of body; meaningless if !prev_rv */
     struct str request_id; /* REQUEST_ID_LEN bytes, or empty */
+    struct str manager;    /* who wrote it, for the history alone; empty: unknown */
 };
 
 struct object;

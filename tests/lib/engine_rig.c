@@ -240,6 +240,7 @@ void rig_add(struct rig *f, size_t item, enum cause cause, const char *labels)
         buf_adds(b, buf_str(&delta));
     }
     ev->request_id = (struct str){b->p, REQUEST_ID_LEN};
+    ev->manager = ev->key.name;
     ev->body = (struct str){b->p + body_at, body_end - body_at};
     ev->delta = (struct str){b->p + body_end, b->n - body_end};
     f->n++;

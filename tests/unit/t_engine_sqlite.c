@@ -226,6 +226,7 @@ static void a_repeated_request_finds_its_event(void **state)
     assert_true(str_eq(ev.body, want->body));
     assert_true(str_eq(ev.delta, want->delta));
     assert_true(str_eq(ev.request_id, want->request_id));
+    assert_true(ev.manager.n != 0 && str_eq(ev.manager, want->manager));
     assert_str(ev.labels, "");
     assert_str(ev.prev_labels, "app=a");
     assert_int_equal(f->e->ops->recall(f->e, 3, &ev, &err), ERR_NOT_FOUND);
@@ -250,7 +251,7 @@ static void labels_before_and_after_come_back_as_written(void **state)
     }
 }
 
-static void an_event_without_a_request_id_comes_back_without(void **state)
+static void an_event_without_a_request_id_or_manager_comes_back_without(void **state)
 {
     struct rig *f = *state;
     struct err err;
@@ -258,10 +259,12 @@ static void an_event_without_a_request_id_comes_back_without(void **state)
     rig_begin(f);
     rig_add(f, 0, CAUSE_CREATED, "");
     f->changes[0].event.request_id = STR_EMPTY;
+    f->changes[0].event.manager = STR_EMPTY;
     f->changes[0].event.cause = CAUSE_CREATED;
     assert_int_equal(rig_commit(f, &err), OK);
     assert_int_equal(f->e->ops->recall(f->e, 1, &ev, &err), OK);
     assert_int_equal(ev.request_id.n, 0);
+    assert_int_equal(ev.manager.n, 0);
     assert_int_equal(ev.delta.n, 0);
 }
 
@@ -380,7 +383,7 @@ int main(void)
         T(everything_is_there_after_a_reopening),
         T(a_repeated_request_finds_its_event),
         T(labels_before_and_after_come_back_as_written),
-        T(an_event_without_a_request_id_comes_back_without),
+        T(an_event_without_a_request_id_or_manager_comes_back_without),
         T(a_body_of_a_megabyte_comes_back),
         T(the_clock_of_running_time_is_kept),
         T(recover_without_a_fault_tells_nothing),

@@ -294,6 +294,8 @@ static void damage_to_any_column_of_an_event_is_data_loss(void **state)
         {"prev_labels=NULL",                                               false},
         {"request_id=NULL",                                                false},
         {"request_id=x'00112233445566778899aabbccddeeff'",                 false},
+        {"manager=NULL",                                                   false},
+        {"manager='somebody'",                                             false},
         {"crc=crc+1",                                                      true },
         {"crc=crc+4294967296",                                             false},
         {"delta=NULL",                                                     false},
