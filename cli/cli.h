@@ -45,6 +45,7 @@ struct options {
     bool keep_status;
     const char *at_rv;
     int64_t chunk_size;
+    const char *field_manager;
     bool if_absent;
     bool dry_run;
     bool ignore_not_found;

@@ -37,6 +37,7 @@ void command_say_written(const struct cli *cli, const struct watch_written *w, b
 int command_write(const struct cli *cli, struct watch_write *w, const char *output)
 {
     w->dry_run = cli->options.dry_run;
+    w->field_manager = cli->options.field_manager;
     w->want_object = strcmp(output, "json") == 0;
     struct watch_written written;
     struct watch_error error;

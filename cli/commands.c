@@ -36,6 +36,11 @@
 #define AT_RV                                    \
     TEXT("at-rv", 0, at_rv), .value = "VERSION", \
                              .help = "What was there at this version, not what is there now."
+#define FIELD_MANAGER                        \
+    TEXT("field-manager", 0, field_manager), \
+        .value = "NAME",                     \
+        .def = "watchctl",                   \
+        .help = "Who writes: it is told in the history, and owns the fields."
 #define DRY_RUN \
     FLAG("dry-run", 0, dry_run), .help = "Let the server check everything, but change nothing."
 #define INPUT \
@@ -78,6 +83,7 @@ static const struct option put_options[] = {
     {FLAG("if-absent", 0, if_absent), .help = "Only create, never replace."},
     {SUBRESOURCE},
     {KEEP_STATUS},
+    {FIELD_MANAGER},
     {DRY_RUN},
     {OUTPUT, .value = "name|json"},
 };
@@ -93,6 +99,7 @@ static const struct option patch_options[] = {
     {IF_UID},
     {SUBRESOURCE},
     {KEEP_STATUS},
+    {FIELD_MANAGER},
     {DRY_RUN},
     {OUTPUT, .value = "name|json"},
 };

@@ -189,6 +189,7 @@ rv_t batch_change(struct batch *b, const struct write *w, struct object *was, st
                     .body = shown->body,
                     .hash = shown->hash,
                     .spec_hash = shown->spec_hash,
+                    .manager = w->field_manager,
                     },
     };
     if (w->has_request_id) {

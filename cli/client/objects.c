@@ -124,6 +124,7 @@ static enum errc write_request(const struct watch_write *w, struct buf *out, str
         .type = (int)w->patch_type,
         .patch_scope = (int)w->patch_scope,
         .generate_name = w->generate_name != 0,
+        .field_manager = str_of(w->field_manager),
         .pre = {.rv = w->if_rv                              },
         .dry_run = w->dry_run != 0,
         .request_id = {id,                              sizeof(id)},

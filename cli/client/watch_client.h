@@ -213,10 +213,12 @@ struct watch_write {
     enum watch_patch_scope patch_scope; /* WATCH_PATCH only */
     uint64_t if_rv;                     /* only if the object has this version; 0: any */
     const char *if_uid;                 /* only if it has this uid; NULL or "": any */
-    int generate_name; /* WATCH_PUT, to create: name (or metadata.generateName, if it is "")
-                          is what the server completes to a name that is free */
-    int dry_run;       /* check everything, change nothing */
-    int want_object;   /* hand the document back, as it was stored */
+    const char *field_manager; /* WATCH_PUT, WATCH_PATCH: who writes, for the history and the
+                                  ownership of fields; NULL or "": unknown */
+    int generate_name;         /* WATCH_PUT, to create: name (or metadata.generateName, if it is "")
+                                  is what the server completes to a name that is free */
+    int dry_run;               /* check everything, change nothing */
+    int want_object;           /* hand the document back, as it was stored */
 };
 
 enum watch_result {

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "store/engine_sqlite.h"
 #include "store_fixture.h"
 
 static int setup(void **state)
@@ -315,6 +316,31 @@ static void an_object_that_is_to_be_created_has_no_version_yet(void **state)
     assert_int_equal(store_head(f->store), 0);
 }
 
+static void an_event_keeps_who_wrote_it(void **state)
+{
+    struct fixture *f = *state;
+    struct write w = {.field_manager = STR("ci")};
+    assert_int_equal(write_doc(f, "a", "{\"metadata\":{},\"spec\":1}", &w), OK);
+    object_unref(w.object);
+    w = (struct write){.verb = WRITE_PATCH, .field_manager = STR("j\u00fcrgen")};
+    assert_int_equal(write_doc(f, "a", "{\"spec\":2}", &w), OK);
+    object_unref(w.object);
+    assert_int_equal(delete_one(f, "a", &w), WRITE_DELETED);
+    object_unref(w.object);
+    fixture_close(f);
+    struct engine_sqlite_options options = {.path = f->path};
+    struct engine *e = NULL;
+    struct err err = {0};
+    assert_int_equal(engine_sqlite_open(&options, &e, &err), OK);
+    static const char *const managers[] = {"ci", "j\u00fcrgen", ""};
+    for (rv_t rv = 1; rv <= 3; rv++) {
+        struct event ev;
+        assert_int_equal(e->ops->recall(e, rv, &ev, &err), OK);
+        assert_true(str_eq(ev.manager, str_of(managers[rv - 1])));
+    }
+    e->ops->close(e);
+}
+
 /* Makes each suffix twice: aaaaa, aaaaa, baaaa, … */
 static _Atomic int suffixes;
 
@@ -458,6 +484,7 @@ int main(void)
         T(a_write_of_the_status_keeps_to_the_preconditions_in_its_metadata),
         T(a_repeat_knows_deletions_that_wait_and_those_by_the_last_finalizer),
         T(an_object_that_is_to_be_created_has_no_version_yet),
+        T(an_event_keeps_who_wrote_it),
         T(a_generated_name_is_free_and_known_to_a_repeat),
         T(names_that_are_all_taken_end_in_a_refusal),
         T(writes_of_one_batch_get_different_names_and_repeats_the_same),
