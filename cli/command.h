@@ -60,6 +60,7 @@ int command_main(int argc, char **argv);
 int put_run(struct cli *cli, const struct words *words);
 int patch_run(struct cli *cli, const struct words *words);
 int delete_run(struct cli *cli, const struct words *words);
+int transact_run(struct cli *cli, const struct words *words);
 int get_run(struct cli *cli, const struct words *words);
 int watch_run(struct cli *cli, const struct words *words);
 int import_run(struct cli *cli, const struct words *words);

@@ -156,6 +156,12 @@ static const struct option watch_options[] = {
      .help = "Also show the object before the change (-o json)."},
     {CLIENT_ID, .help = "The name to be listed under in 'watchctl subscriptions'."},
 };
+static const struct option transact_options[] = {
+    {INPUT, .help = "Read the operations from FILE, JSON lines or YAML; - is stdin."},
+    {NAMESPACE},
+    {DRY_RUN},
+    {OUTPUT, .value = "name|json"},
+};
 static const struct option import_options[] = {{NAMESPACE}};
 static const struct option export_options[] = {{SELECTOR}, {NAMESPACE}, {ALL_NAMESPACES}, {AT_RV}};
 static const struct option status_options[] = {{OUTPUT, .value = "text|json"}};
@@ -250,6 +256,25 @@ const struct command commands[] = {
         .max_words = 3,
         .outputs = "text,name,json",
         .run = patch_run,
+    },
+    {
+        .name = "transact",
+        .summary = "Write several objects together: all or none",
+        .usage = "transact -f FILE",
+        .details =
+            "FILE holds an operation a line, or YAML documents: a whole object to put, or\n"
+            "{\"op\":\"put\"|\"create\"|\"update\"|\"patch\"|\"delete\"|\"check\",\"resource\":…,\n"
+            "\"namespace\":…,\"name\":…,\"object\":{…} or \"patch\":{…}}. With \"resourceVersion\" or \"uid\"\n"
+            "it demands that the object has these; a check, which changes nothing, without either\n"
+            "demands that there is no such object. At most 100 operations, each of another object,\n"
+            "with 1 MiB of documents. Watchers see all of it at once. When a demand fails nothing is\n"
+            "changed, and the end is 4.",
+        .examples = "watchctl transact -f move.jsonl\n"
+                    "watchctl transact -f move.jsonl -n ci --dry-run",
+        OPTIONS(transact_options),
+        .max_words = 0,
+        .outputs = "text,name,json",
+        .run = transact_run,
     },
     {
         .name = "watch",

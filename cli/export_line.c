@@ -52,6 +52,7 @@ void import_line_fini(struct import_line *l)
     free(TAKE(l->resource));
     free(TAKE(l->ns));
     free(TAKE(l->name));
+    free(l->if_uid);
     buf_fini(&l->json);
 }
 
@@ -71,7 +72,57 @@ static enum errc text_member(const json_t *line, const char *name, const char **
     return OK;
 }
 
-static enum errc op_line(const json_t *line, struct import_line *ret, struct err *err)
+/* "12" or 12. */
+static enum errc version_member(const json_t *line, uint64_t *ret, struct err *err)
+{
+    static const char name[] = "resourceVersion";
+    const json_t *v = json_object_get(line, name);
+    bool ok = v == NULL || json_is_null(v);
+    if (json_is_string(v)) {
+        ok = str_to_u64(str_of(json_string_value(v)), ret) && *ret != 0;
+    } else if (json_is_integer(v)) {
+        ok = json_integer_value(v) > 0;
+        *ret = (uint64_t)json_integer_value(v);
+    }
+    return ok ? OK : err_field(err, ERR_INVALID, name, "%s must be a version, 1 or more", name);
+}
+
+static const struct op_kind {
+    const char *word;
+    enum watch_verb verb;
+    enum watch_put_mode mode;
+    const char *body; /* the member that holds the document; NULL: none */
+    bool import;      /* known there, too */
+} op_kinds[] = {
+    {"put",    WATCH_PUT,    WATCH_PUT_ANY,    "object", true },
+    {"delete", WATCH_DELETE, WATCH_PUT_ANY,    NULL,     true },
+    {"create", WATCH_PUT,    WATCH_PUT_CREATE, "object", false},
+    {"update", WATCH_PUT,    WATCH_PUT_UPDATE, "object", false},
+    {"patch",  WATCH_PATCH,  WATCH_PUT_ANY,    "patch",  false},
+    {"check",  WATCH_CHECK,  WATCH_PUT_ANY,    NULL,     false},
+};
+
+static const struct op_kind *op_kind_of(const char *word, bool import)
+{
+    for (size_t i = 0; i < sizeof(op_kinds) / sizeof(op_kinds[0]); i++) {
+        if (strcmp(op_kinds[i].word, word) == 0 && (op_kinds[i].import || !import)) {
+            return &op_kinds[i];
+        }
+    }
+    return NULL;
+}
+
+static enum errc op_demands(const json_t *line, struct import_line *ret, struct err *err)
+{
+    const char *uid;
+    if (version_member(line, &ret->if_rv, err) != OK || text_member(line, "uid", &uid, err) != OK) {
+        return err->code;
+    }
+    ret->if_uid = *uid != '\0' ? mem_strdup(uid) : NULL;
+    return OK;
+}
+
+static enum errc op_line(const json_t *line, bool import, struct import_line *ret, struct err *err)
 {
     const char *op;
     const char *resource;
@@ -83,14 +134,20 @@ static enum errc op_line(const json_t *line, struct import_line *ret, struct err
         text_member(line, "name", &name, err) != OK) {
         return err->code;
     }
-    const json_t *object = json_object_get(line, "object");
-    bool put = strcmp(op, "put") == 0;
-    if (!put && strcmp(op, "delete") != 0) {
-        return err_field(err, ERR_INVALID, "op", "op must be \"put\" or \"delete\", not \"%.40s\"",
-                         op);
+    const struct op_kind *kind = op_kind_of(op, import);
+    if (kind == NULL) {
+        return err_field(err, ERR_INVALID, "op",
+                         "op must be %s\"put\" or \"delete\", not \"%.40s\"",
+                         import ? "" : "\"create\", \"update\", \"patch\", \"check\", ", op);
     }
-    if (put && !json_is_object(object)) {
-        return err_field(err, ERR_INVALID, "object", "object must be a JSON object");
+    const json_t *object = json_object_get(line, kind->body != NULL ? kind->body : "object");
+    ret->patch_type =
+        kind->verb == WATCH_PATCH && json_is_array(object) ? WATCH_PATCH_JSON : WATCH_PATCH_MERGE;
+    if (kind->body != NULL && !json_is_object(object) && ret->patch_type == WATCH_PATCH_MERGE) {
+        return err_field(err, ERR_INVALID, kind->body, "%s must be a JSON object", kind->body);
+    }
+    if (!import && op_demands(line, ret, err) != OK) {
+        return err->code;
     }
     struct identity identity;
     document_identity(object, &identity);
@@ -99,11 +156,12 @@ static enum errc op_line(const json_t *line, struct import_line *ret, struct err
     if (*name == '\0') {
         return err_field(err, ERR_INVALID, "name", "name is missing");
     }
-    ret->verb = put ? WATCH_PUT : WATCH_DELETE;
+    ret->verb = kind->verb;
+    ret->mode = kind->mode;
     ret->resource = mem_strdup(resource);
     ret->ns = mem_strdup(ns);
     ret->name = mem_strdup(name);
-    if (put) {
+    if (kind->body != NULL) {
         json_text_write(object, &ret->json);
     }
     return OK;
@@ -151,6 +209,19 @@ static void reword(struct err *err)
     }
 }
 
+static enum errc line_of(const json_t *line, bool import, struct import_line *ret, struct err *err)
+{
+    CLEANUP(import_line_fini) struct import_line l = {0};
+    buf_init(&l.json, LINE_MAX_BYTES);
+    enum errc rc = json_object_get(line, "op") != NULL ? op_line(line, import, &l, err)
+                                                       : object_line(line, &l, err);
+    if (rc == OK) {
+        *ret = l;
+        memset(&l, 0, sizeof(l));
+    }
+    return rc;
+}
+
 enum errc import_line_read(struct str text, struct import_line *ret, struct err *err)
 {
     CLEANUP(json_decrefp) json_t *line = NULL;
@@ -161,13 +232,10 @@ enum errc import_line_read(struct str text, struct import_line *ret, struct err 
     if (!json_is_object(line)) {
         return err_set(err, ERR_INVALID, "a line must be a JSON object");
     }
-    CLEANUP(import_line_fini) struct import_line l = {0};
-    buf_init(&l.json, LINE_MAX_BYTES);
-    enum errc rc =
-        json_object_get(line, "op") != NULL ? op_line(line, &l, err) : object_line(line, &l, err);
-    if (rc == OK) {
-        *ret = l;
-        memset(&l, 0, sizeof(l));
-    }
-    return rc;
+    return line_of(line, true, ret, err);
+}
+
+enum errc operation_read(const json_t *document, struct import_line *ret, struct err *err)
+{
+    return line_of(document, false, ret, err);
 }

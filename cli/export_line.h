@@ -3,9 +3,17 @@
  *   {"op":"put","resource":"jobs","namespace":"ci","name":"build","object":{…}}
  *   {"op":"delete","resource":"jobs","namespace":"ci","name":"build"}
  *   {"kind":"Job","metadata":{"name":"build",…},…}            a whole object
+ * and of transactions besides:
+ *   {"op":"create"|"update",…}                                as put, if it is not, is there
+ *   {"op":"patch","resource":"jobs","name":"build","patch":{…} or […]}
+ *   {"op":"check","resource":"jobs","name":"build"}
+ * any of which may say "resourceVersion" and "uid": only if the object has these; a check without
+ * either: only if there is no such object.
  * Pure. */
 #ifndef WATCHD_CLI_EXPORT_LINE_H
 #define WATCHD_CLI_EXPORT_LINE_H
+
+#include <jansson.h>
 
 #include "cli/client/watch_client.h"
 #include "store/base/bytes.h"
@@ -15,14 +23,22 @@
 enum errc export_line(const struct watch_object *o, struct buf *out, struct err *err) NODISCARD;
 
 struct import_line {
-    enum watch_verb verb; /* WATCH_PUT or WATCH_DELETE */
-    char *resource;       /* owned, "" for the default */
-    char *ns;             /* owned, "" for the default */
-    char *name;           /* owned */
-    struct buf json;      /* WATCH_PUT: the document */
+    enum watch_verb verb; /* of import: WATCH_PUT or WATCH_DELETE */
+    enum watch_put_mode mode;
+    enum watch_patch_type patch_type;
+    uint64_t if_rv;  /* 0: any */
+    char *if_uid;    /* owned; NULL: any */
+    char *resource;  /* owned, "" for the default */
+    char *ns;        /* owned, "" for the default */
+    char *name;      /* owned */
+    struct buf json; /* WATCH_PUT: the document; WATCH_PATCH: the patch */
 };
 void import_line_fini(struct import_line *l);
 /* *ret is new. Other members of the line are ignored. Errors: ERR_INVALID with the field. */
 enum errc import_line_read(struct str text, struct import_line *ret, struct err *err) NODISCARD;
+
+/* The same for an operation of a transaction. */
+enum errc operation_read(const json_t *document, struct import_line *ret,
+                         struct err *err) NODISCARD;
 
 #endif

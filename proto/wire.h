@@ -26,6 +26,7 @@
 #define WIRE_PATCH              "/watch.v1.ObjectService/Patch"
 #define WIRE_DELETE             "/watch.v1.ObjectService/Delete"
 #define WIRE_DELETE_COLLECTION  "/watch.v1.ObjectService/DeleteCollection"
+#define WIRE_TRANSACT           "/watch.v1.ObjectService/Transact"
 #define WIRE_SUBSCRIBE          "/watch.v1.WatchService/Subscribe"
 #define WIRE_UNSUBSCRIBE        "/watch.v1.WatchService/Unsubscribe"
 #define WIRE_REQUEST_BOOKMARK   "/watch.v1.WatchService/RequestBookmark"
@@ -179,6 +180,34 @@ enum errc wire_read_delete_collection_response(struct arena *a, struct str in,
                                                struct err *err) NODISCARD;
 void wire_append_outcome(const struct wire_write_response *m, struct buf *out);
 void wire_append_collection_end(struct str continue_token, struct buf *out);
+
+enum wire_operation_kind { WIRE_OP_PUT, WIRE_OP_PATCH, WIRE_OP_DELETE, WIRE_OP_CHECK };
+struct wire_operation {
+    enum wire_operation_kind kind;
+    struct wire_write_request write; /* CHECK: key and pre */
+};
+struct wire_transact_request {
+    struct wire_operation *operations;
+    size_t n_operations;
+    bool dry_run;
+    struct str request_id; /* empty or REQUEST_ID_LEN bytes */
+    bool return_objects;
+};
+/* Decoding side; the server appends outcomes one by one. */
+struct wire_transact_response {
+    struct wire_write_response *outcomes;
+    size_t n_outcomes;
+    rv_t rv;
+};
+enum errc wire_read_transact_request(struct arena *a, struct str in,
+                                     struct wire_transact_request *ret, struct err *err) NODISCARD;
+void wire_write_transact_request(const struct wire_transact_request *m, struct buf *out);
+enum errc wire_read_transact_response(struct arena *a, struct str in,
+                                      struct wire_transact_response *ret,
+                                      struct err *err) NODISCARD;
+void wire_append_transaction_end(rv_t rv, struct buf *out);
+/* The word of a kind: "put". */
+const char *wire_operation_word(enum wire_operation_kind kind);
 
 /* ---- Watches ------------------------------------------------------------------------------- */
 

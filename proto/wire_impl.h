@@ -48,6 +48,9 @@ enum errc wire_patch_of(const Watch__V1__PatchRequest *m, struct wire_write_requ
 enum errc wire_delete_of(const Watch__V1__DeleteRequest *m, struct wire_write_request *ret,
                          struct err *err) NODISCARD;
 
+enum errc wire_check_of(const Watch__V1__Check *m, struct wire_write_request *ret,
+                        struct err *err) NODISCARD;
+
 void wire_add_key(struct buf *out, unsigned number, const struct key *k);
 void wire_add_selection(struct buf *out, unsigned number, const struct selection *s);
 

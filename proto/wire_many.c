@@ -9,7 +9,9 @@ enum {
     COLLECTION_LIMIT,
     COLLECTION_CONTINUE,
 };
-enum { MANY_OUTCOMES = 1, COLLECTED_CONTINUE };
+enum { MANY_OUTCOMES = 1, COLLECTED_CONTINUE, TRANSACTED_RV = 2 };
+enum { TRANSACT_OPERATIONS = 1, TRANSACT_DRY_RUN, TRANSACT_REQUEST_ID, TRANSACT_RETURN_OBJECTS };
+enum { OPERATION_PUT = 1, OPERATION_PATCH, OPERATION_DELETE, OPERATION_CHECK };
 
 /* ---- Outcomes ------------------------------------------------------------------------------ */
 
@@ -87,4 +89,121 @@ enum errc wire_read_delete_collection_response(struct arena *a, struct str in,
 void wire_append_collection_end(struct str continue_token, struct buf *out)
 {
     pb_add_str(out, COLLECTED_CONTINUE, continue_token);
+}
+
+/* ---- Transactions -------------------------------------------------------------------------- */
+
+const char *wire_operation_word(enum wire_operation_kind kind)
+{
+    static const char *const words[] = {"put", "patch", "delete", "check"};
+    return words[kind];
+}
+
+static enum errc operation_of(const Watch__V1__Operation *m, size_t i, struct wire_operation *ret,
+                              struct err *err)
+{
+    enum errc code = OK;
+    switch (m->operation_case) {
+    case WATCH__V1__OPERATION__OPERATION_PUT:
+        ret->kind = WIRE_OP_PUT;
+        code = wire_put_of(m->put, &ret->write, err);
+        break;
+    case WATCH__V1__OPERATION__OPERATION_PATCH:
+        ret->kind = WIRE_OP_PATCH;
+        code = wire_patch_of(m->patch, &ret->write, err);
+        break;
+    case WATCH__V1__OPERATION__OPERATION_DELETE:
+        ret->kind = WIRE_OP_DELETE;
+        code = wire_delete_of(m->delete_, &ret->write, err);
+        break;
+    case WATCH__V1__OPERATION__OPERATION_CHECK:
+        ret->kind = WIRE_OP_CHECK;
+        code = wire_check_of(m->check, &ret->write, err);
+        break;
+    default:
+        (void)err_set(err, ERR_INVALID, "is none of put, patch, delete and check");
+        err_within(err, "operations[%zu]", i);
+        return err->code;
+    }
+    if (code != OK) {
+        err_within(err, "operations[%zu].%s", i, wire_operation_word(ret->kind));
+    }
+    return code;
+}
+
+enum errc wire_read_transact_request(struct arena *a, struct str in,
+                                     struct wire_transact_request *ret, struct err *err)
+{
+    const Watch__V1__TransactRequest *m = NULL;
+    struct wire_operation *v = NULL;
+    enum errc code = wire_unpack(a, &watch__v1__transact_request__descriptor, in, &m, err);
+    if (code == OK && m->request_id.len != 0 && m->request_id.len != REQUEST_ID_LEN) {
+        code = err_field(err, ERR_INVALID, "request_id",
+                         "a request id is %d random bytes, not %zu; or leave it out",
+                         REQUEST_ID_LEN, m->request_id.len);
+    }
+    code = code != OK ? code : wire_array(a, m->n_operations, sizeof(*v), &v, err);
+    for (size_t i = 0; code == OK && i < m->n_operations; i++) {
+        code = operation_of(m->operations[i], i, &v[i], err);
+    }
+    if (code == OK) {
+        *ret = (struct wire_transact_request){
+            .operations = v,
+            .n_operations = m->n_operations,
+            .dry_run = m->dry_run,
+            .request_id = wire_bytes_of(m->request_id),
+            .return_objects = m->return_objects,
+        };
+    }
+    return code;
+}
+
+static void add_operation(const struct wire_operation *o, struct buf *out)
+{
+    static const unsigned numbers[] = {OPERATION_PUT, OPERATION_PATCH, OPERATION_DELETE,
+                                       OPERATION_CHECK};
+    size_t operation = pb_open(out, TRANSACT_OPERATIONS);
+    size_t opened = pb_open(out, numbers[o->kind]);
+    switch (o->kind) {
+    case WIRE_OP_PUT:
+        wire_write_put_request(&o->write, out);
+        break;
+    case WIRE_OP_PATCH:
+        wire_write_patch_request(&o->write, out);
+        break;
+    case WIRE_OP_DELETE:
+    case WIRE_OP_CHECK: /* key and precondition have the same numbers */
+        wire_write_delete_request(&o->write, out);
+        break;
+    }
+    pb_close(out, opened);
+    pb_close(out, operation);
+}
+
+void wire_write_transact_request(const struct wire_transact_request *m, struct buf *out)
+{
+    for (size_t i = 0; i < m->n_operations; i++) {
+        add_operation(&m->operations[i], out);
+    }
+    pb_add_bool(out, TRANSACT_DRY_RUN, m->dry_run);
+    pb_add_str(out, TRANSACT_REQUEST_ID, m->request_id);
+    pb_add_bool(out, TRANSACT_RETURN_OBJECTS, m->return_objects);
+}
+
+enum errc wire_read_transact_response(struct arena *a, struct str in,
+                                      struct wire_transact_response *ret, struct err *err)
+{
+    const Watch__V1__TransactResponse *m = NULL;
+    enum errc code = wire_unpack(a, &watch__v1__transact_response__descriptor, in, &m, err);
+    struct wire_write_response *outcomes = NULL;
+    code = code != OK ? code : wire_outcomes_of(a, m->outcomes, m->n_outcomes, &outcomes, err);
+    if (code == OK) {
+        *ret = (struct wire_transact_response){outcomes, m->n_outcomes, m->resource_version};
+    }
+    return code;
+}
+
+void wire_append_transaction_end(rv_t rv, struct buf *out)
+{
+    pb_add_u64(out, TRANSACTED_RV, rv);
 }

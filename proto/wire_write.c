@@ -125,6 +125,13 @@ enum errc wire_delete_of(const Watch__V1__DeleteRequest *m, struct wire_write_re
     return code != OK ? code : request_id_of(m->request_id, &ret->request_id, err);
 }
 
+enum errc wire_check_of(const Watch__V1__Check *m, struct wire_write_request *ret, struct err *err)
+{
+    *ret = (struct wire_write_request){0};
+    wire_key_of(m->key, &ret->key);
+    return precondition_of(m->precondition, &ret->pre, err);
+}
+
 enum errc wire_read_put_request(struct arena *a, struct str in, struct wire_write_request *ret,
                                 struct err *err)
 {

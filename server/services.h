@@ -18,6 +18,9 @@ void object_delete(struct call *c, struct str in);
 /* svc_collection.c */
 void object_delete_collection(struct call *c, struct str in);
 
+/* svc_transact.c */
+void object_transact(struct call *c, struct str in);
+
 /* svc_watch.c */
 void watch_subscribe(struct call *c, struct str in);
 void watch_unsubscribe(struct call *c, struct str in);

@@ -2,23 +2,29 @@
 #include "store/transact.h"
 
 #include <assert.h>
-#include <stdio.h>
 
 #include <xxhash.h>
 
 #include "store/judge.h"
 
-void transact_name_op(size_t i, enum write_verb verb, struct err *err)
+static const char *op_word(enum write_verb verb)
 {
-    static const char *const words[] = {
-        [WRITE_PUT] = "put",          [WRITE_SPEC] = "put",      [WRITE_PATCH] = "patch",
-        [WRITE_JSON_PATCH] = "patch", [WRITE_DELETE] = "delete", [WRITE_CHECK] = "check",
-        [WRITE_APPLY] = "patch",
-    };
-    char field[sizeof(err->field)];
-    snprintf(field, sizeof(field), "%s", err->field);
-    snprintf(err->field, sizeof(err->field), "operations[%zu].%s%s%.100s", i, words[verb],
-             field[0] != '\0' ? "." : "", field);
+    switch (verb) {
+    case WRITE_PUT:
+    case WRITE_SPEC:
+        return "put";
+    case WRITE_PATCH:
+    case WRITE_JSON_PATCH:
+    case WRITE_APPLY:
+        return "patch";
+    case WRITE_DELETE:
+        return "delete";
+    case WRITE_CHECK:
+        return "check";
+    case WRITE_TXN:
+        break;
+    }
+    return "";
 }
 
 uint64_t transact_hash(const struct write *t)
@@ -79,7 +85,7 @@ static enum errc judge_all(struct batch *b, struct write *t)
         if (judge_one(b, op) != OK) {
             t->err = op->err;
             t->conflicts = TAKE(op->conflicts);
-            transact_name_op(i, op->verb, &t->err);
+            err_within(&t->err, "operations[%zu].%s", i, op_word(op->verb));
             return t->err.code;
         }
         t->result = op->result != WRITE_UNCHANGED ? WRITE_UPDATED : t->result;

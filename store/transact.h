@@ -19,7 +19,5 @@ enum errc transact(struct batch *b, struct write *t) NODISCARD;
 bool transact_repeat(struct store *s, struct requests *requests, struct write *t);
 /* Of what it is about: the objects, in their order. */
 uint64_t transact_hash(const struct write *t);
-/* "operations[3].put.metadata.uid": puts the operation in front of the field that err names. */
-void transact_name_op(size_t i, enum write_verb verb, struct err *err);
 
 #endif

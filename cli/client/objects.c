@@ -111,32 +111,41 @@ static const char *const methods[] = {
     [WATCH_DELETE] = WIRE_DELETE,
 };
 
-/* Encodes the write with a fresh request id, which every repetition of it then carries. */
-static enum errc write_request(const struct watch_write *w, struct buf *out, struct err *err)
+enum errc client_write(const struct watch_write *w, struct wire_write_request *ret, struct err *err)
 {
-    char id[REQUEST_ID_LEN];
-    random_bytes(id, sizeof(id));
-    struct wire_write_request request = {
+    *ret = (struct wire_write_request){
         .key = {.resource = str_of(w->resource), .ns = str_of(w->ns), .name = str_of(w->name)},
-        .json = {w->json,                               w->json != NULL ? w->json_len : 0                                           },
+        .json = {w->json,        w->json != NULL ? w->json_len : 0},
         .mode = (int)w->mode,
         .scope = (int)w->scope,
         .type = (int)w->patch_type,
         .patch_scope = (int)w->patch_scope,
         .generate_name = w->generate_name != 0,
         .field_manager = str_of(w->field_manager),
-        .pre = {.rv = w->if_rv                              },
-        .dry_run = w->dry_run != 0,
-        .request_id = {id,                              sizeof(id)},
-        .return_object = w->want_object != 0
+        .pre = {.rv = w->if_rv                        },
     };
     struct str uid = str_of(w->if_uid);
     if (uid.n > UUID_LEN) {
         return err_field(err, ERR_INVALID, "if_uid", "a uid has at most %d characters", UUID_LEN);
     }
     if (uid.n != 0) {
-        memcpy(request.pre.uid, uid.p, uid.n);
+        memcpy(ret->pre.uid, uid.p, uid.n);
     }
+    return OK;
+}
+
+/* Encodes the write with a fresh request id, which every repetition of it then carries. */
+static enum errc write_request(const struct watch_write *w, struct buf *out, struct err *err)
+{
+    char id[REQUEST_ID_LEN];
+    random_bytes(id, sizeof(id));
+    struct wire_write_request request;
+    if (client_write(w, &request, err) != OK) {
+        return err->code;
+    }
+    request.dry_run = w->dry_run != 0;
+    request.request_id = (struct str){id, sizeof(id)};
+    request.return_object = w->want_object != 0;
     switch (w->verb) {
     case WATCH_PUT:
         wire_write_put_request(&request, out);

@@ -20,6 +20,10 @@ const char *reply_text(struct arena *a, struct str s);
 /* What the caller is shown of an object and of a write; texts live in the arena (objects.c). */
 void reply_object(struct arena *a, const struct wire_object *o, struct watch_object *ret);
 void reply_written(struct arena *a, const struct wire_write_response *w, struct watch_written *ret);
+/* The caller's write on the wire, without request_id, dry_run and return_object; borrows. Errors:
+ * ERR_INVALID. */
+enum errc client_write(const struct watch_write *w, struct wire_write_request *ret,
+                       struct err *err) NODISCARD;
 /* The caller's selection on the wire; borrows. */
 struct selection client_selection(const struct watch_selection *v);
 

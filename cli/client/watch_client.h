@@ -181,7 +181,12 @@ WATCH_API WATCH_RESULT enum watch_code
 watch_list_at(struct watch_client *client, const struct watch_selection *selection, uint64_t rv,
               uint32_t limit, const char *next, struct watch_page *ret, struct watch_error *error);
 
-enum watch_verb { WATCH_PUT, WATCH_PATCH, WATCH_DELETE };
+enum watch_verb {
+    WATCH_PUT,
+    WATCH_PATCH,
+    WATCH_DELETE,
+    WATCH_CHECK /* only in watch_transact: demands if_rv and if_uid; without both: no such object */
+};
 enum watch_put_mode { WATCH_PUT_ANY, WATCH_PUT_CREATE, WATCH_PUT_UPDATE };
 enum watch_put_scope {
     WATCH_SCOPE_WHOLE,      /* the document is the whole object */
@@ -237,6 +242,21 @@ struct watch_written {
     const char *uid;
     uint64_t generation;
 };
+
+/* What became of a transaction. */
+struct watch_transacted {
+    const struct watch_written *written; /* one for each write, in their order */
+    size_t n;
+    uint64_t rv; /* the version that shows all of it */
+};
+#define WATCH_TRANSACT_MAX 100
+/* Carries out several writes, all of them or none; each of another object, and together at most 1
+ * MiB of documents. dry_run and want_object are those of the first one. Errors: as watch_write; the
+ * field begins with the write: "operations[3].put.json". */
+WATCH_API WATCH_RESULT enum watch_code watch_transact(struct watch_client *client,
+                                                      const struct watch_write *writes, size_t n,
+                                                      struct watch_transacted *ret,
+                                                      struct watch_error *error);
 
 /* What became of the objects of a collection. */
 struct watch_deleted_page {

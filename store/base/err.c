@@ -89,6 +89,20 @@ enum errc err_field(struct err *err, enum errc code, const char *field, const ch
     return code;
 }
 
+void err_within(struct err *err, const char *fmt, ...)
+{
+    char inner[sizeof(err->field)];
+    memcpy(inner, err->field, sizeof(inner));
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(err->field, sizeof(err->field), fmt, args);
+    va_end(args);
+    if (n > 0 && (size_t)n < sizeof(err->field) && inner[0] != '\0') {
+        size_t left = sizeof(err->field) - (size_t)n;
+        snprintf(err->field + n, left, ".%.*s", (int)left, inner);
+    }
+}
+
 enum errc err_version(struct err *err, enum errc code, rv_t requested, rv_t oldest, rv_t head)
 {
     if (code == ERR_FUTURE) {

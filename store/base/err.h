@@ -81,6 +81,9 @@ enum errc err_set(struct err *err, enum errc code, const char *fmt, ...) PRINTF_
 enum errc err_field(struct err *err, enum errc code, const char *field, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 
+/* Puts what fmt makes in front of err's field, with a dot between: "operations[3].put.key.name". */
+void err_within(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
 /* The refusals of a version that cannot be resumed from; they fill requested, oldest, head. */
 enum errc err_version(struct err *err, enum errc code, rv_t requested, rv_t oldest, rv_t head);
 

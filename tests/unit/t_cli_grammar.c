@@ -283,6 +283,8 @@ static void wrong_lines_are_refused_before_that(void **state)
         {"put a {} -o table",                                                  2, NULL                                         },
         {"delete",                                                             2, "name the object"                            },
         {"delete a b c",                                                       2, NULL                                         },
+        {"transact",                                                           2, "-f FILE"                                    },
+        {"transact x",                                                         2, "unexpected argument"                        },
         {"delete a/b -l x",                                                    2, "not both"                                   },
         {"delete a b --all",                                                   2, "not both"                                   },
         {"delete -l x",                                                        2, "name the RESOURCE"                          },

@@ -7,7 +7,8 @@ extern const ProtobufCMessageDescriptor watch__v1__get_request__descriptor,
     watch__v1__patch_request__descriptor, watch__v1__delete_request__descriptor,
     watch__v1__put_response__descriptor, watch__v1__patch_response__descriptor,
     watch__v1__delete_response__descriptor, watch__v1__delete_collection_request__descriptor,
-    watch__v1__delete_collection_response__descriptor;
+    watch__v1__delete_collection_response__descriptor, watch__v1__transact_request__descriptor,
+    watch__v1__transact_response__descriptor;
 
 struct fixture {
     struct rnd rnd;
@@ -376,6 +377,59 @@ static void collections_to_delete_come_back(void **state)
     }
 }
 
+static void transactions_come_back(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < ROUNDS; i++, again(f)) {
+        struct wire_operation ops[4] = {0};
+        struct wire_transact_request m = {
+            .operations = ops,
+            .n_operations = rnd_below(&f->rnd, 5),
+            .dry_run = rnd_bool(&f->rnd),
+            .request_id = rnd_bool(&f->rnd) ? rnd_bytes(&f->rnd, REQUEST_ID_LEN) : STR_EMPTY,
+            .return_objects = rnd_bool(&f->rnd),
+        };
+        for (size_t k = 0; k < m.n_operations; k++) {
+            ops[k].kind = (enum wire_operation_kind)rnd_below(&f->rnd, 4);
+            ops[k].write.key = rnd_key(&f->rnd);
+            ops[k].write.pre.rv = rnd_bool(&f->rnd) ? rnd_u64(&f->rnd) : 0;
+            if (ops[k].kind == WIRE_OP_PUT || ops[k].kind == WIRE_OP_PATCH) {
+                ops[k].write.json = rnd_text(&f->rnd, 300);
+                ops[k].write.ttl_ms = rnd_u64(&f->rnd);
+            }
+        }
+        struct wire_transact_request back;
+        wire_write_transact_request(&m, &f->out);
+        assert_as_packed(&watch__v1__transact_request__descriptor, buf_str(&f->out));
+        assert_int_equal(wire_read_transact_request(&f->arena, buf_str(&f->out), &back, &f->err),
+                         OK);
+        assert_int_equal(back.n_operations, m.n_operations);
+        assert_int_equal(back.dry_run, m.dry_run);
+        assert_int_equal(back.return_objects, m.return_objects);
+        assert_str(back.request_id, m.request_id);
+        for (size_t k = 0; k < m.n_operations; k++) {
+            assert_int_equal(back.operations[k].kind, ops[k].kind);
+            assert_key(&back.operations[k].write.key, &ops[k].write.key);
+            assert_int_equal(back.operations[k].write.pre.rv, ops[k].write.pre.rv);
+            assert_str(back.operations[k].write.json, ops[k].write.json);
+            assert_int_equal(back.operations[k].write.ttl_ms, ops[k].write.ttl_ms);
+        }
+        buf_clear(&f->out);
+        struct wire_write_response outcome = {
+            .object = {.key = rnd_key(&f->rnd), .rv = 3},
+              .result = WIRE_RESULT_UPDATED
+        };
+        wire_append_outcome(&outcome, &f->out);
+        wire_append_transaction_end(97, &f->out);
+        assert_as_packed(&watch__v1__transact_response__descriptor, buf_str(&f->out));
+        struct wire_transact_response done;
+        assert_int_equal(wire_read_transact_response(&f->arena, buf_str(&f->out), &done, &f->err),
+                         OK);
+        assert_int_equal(done.n_outcomes, 1);
+        assert_int_equal(done.rv, 97);
+    }
+}
+
 static void deleted_collections_come_back(void **state)
 {
     struct fixture *f = *state;
@@ -428,6 +482,7 @@ int main(void)
         TEST(what_does_not_fit_the_buffer_leaves_it_marked_full),
         TEST(collections_to_delete_come_back),
         TEST(deleted_collections_come_back),
+        TEST(transactions_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
