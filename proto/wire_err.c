@@ -58,6 +58,8 @@ static void add_error_info(struct buf *out, const struct err *e, struct str cont
         add_version(out, "requested", e->requested);
         add_version(out, "oldest", e->oldest);
         add_version(out, "head", e->head);
+    } else if (e->code == ERR_EXISTS && e->head != 0) {
+        add_version(out, "actual", e->head);
     } else if (e->code == ERR_CONFLICT && (e->requested != 0 || e->head != 0)) {
         add_version(out, "expected", e->requested);
         add_version(out, "actual", e->head);
@@ -145,6 +147,9 @@ static rv_t *version_of(struct err *e, const char *key)
                : strcmp(key, "oldest") == 0  ? &e->oldest
                : strcmp(key, "head") == 0    ? &e->head
                                              : NULL;
+    }
+    if (e->code == ERR_EXISTS) {
+        return strcmp(key, "actual") == 0 ? &e->head : NULL;
     }
     if (e->code == ERR_CONFLICT) {
         return strcmp(key, "expected") == 0 ? &e->requested

@@ -82,7 +82,11 @@ static enum errc judge_all(struct batch *b, struct write *t)
     t->result = WRITE_UNCHANGED;
     for (size_t i = 0; i < t->n_ops; i++) {
         struct write *op = &t->ops[i];
-        if (judge_one(b, op) != OK) {
+        enum errc rc = op->generate.n != 0
+                           ? err_field(&op->err, ERR_INVALID, "generate_name",
+                                       "is not for transactions: their objects have names")
+                           : judge_one(b, op);
+        if (rc != OK) {
             t->err = op->err;
             t->conflicts = TAKE(op->conflicts);
             err_within(&t->err, "operations[%zu].%s", i, op_word(op->verb));

@@ -47,7 +47,7 @@ enum watch_code {
     WATCH_TOO_LARGE,
     WATCH_DEADLINE, /* connected, but no answer in time */
     WATCH_NOT_FOUND,
-    WATCH_EXISTS,
+    WATCH_EXISTS, /* the object's version in `head` */
     WATCH_DENIED,
     WATCH_TOO_SLOW,
     WATCH_LIMIT,

@@ -56,7 +56,7 @@ struct err {
     char msg[360];    /* One sentence, no newline: what was wrong and what to do. */
     rv_t requested;   /* EXPIRED, FUTURE, FOREIGN: asked for. CONFLICT: expected. */
     rv_t oldest;      /* EXPIRED, FUTURE, FOREIGN: the floor. */
-    rv_t head;        /* EXPIRED, FUTURE, FOREIGN: the head. CONFLICT: the object's version. */
+    rv_t head;        /* EXPIRED, FUTURE, FOREIGN: the head. CONFLICT, EXISTS: the object's version. */
     int64_t retry_ms; /* When to try again; 0: no advice. */
 };
 

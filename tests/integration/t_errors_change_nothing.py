@@ -121,12 +121,39 @@ def metadata(t):
         ({"name": 1}, "metadata.name"),
         ({"namespace": "other"}, "metadata.namespace"),
         ({"resourceVersion": "abc"}, "metadata.resourceVersion"),
+        ({"resourceVersion": 1}, "metadata.resourceVersion"),
+        ({"uid": 1}, "metadata.uid"),
+        ({"uid": "short"}, "metadata.uid"),
+        ({"generation": "1"}, "metadata.generation"),
+        ({"generation": 1.0}, "metadata.generation"),
+        ({"creationTimestamp": 0}, "metadata.creationTimestamp"),
+        ({"deletionTimestamp": True}, "metadata.deletionTimestamp"),
+        ({"deletionGracePeriodSeconds": "30"}, "metadata.deletionGracePeriodSeconds"),
+        ({"selfLink": []}, "metadata.selfLink"),
+        ({"managedFields": {}}, "metadata.managedFields"),
+        ({"generateName": []}, "metadata.generateName"),
+        ({"finalizers": "x"}, "metadata.finalizers"),
+        ({"finalizers": ["ok", 1]}, "metadata.finalizers[1]"),
+        ({"finalizers": ["no name"]}, "metadata.finalizers[0]"),
+        ({"finalizers": ["a", "b", "a"]}, "metadata.finalizers[2]"),
+        ({"ownerReferences": {}}, "metadata.ownerReferences"),
+        ({"ownerReferences": [1]}, "metadata.ownerReferences[0]"),
+        ({"ownerReferences": [{"apiVersion": "v1", "kind": "K", "name": "n"}]},
+         "metadata.ownerReferences[0].uid"),
+        ({"ownerReferences": [{"apiVersion": "v1", "kind": "K", "name": "n", "uid": "u",
+                               "controller": 1}]}, "metadata.ownerReferences[0].controller"),
     ]
     for meta, field in cases:
         reason = "TOO_LARGE" if field == "metadata.annotations" else "INVALID"
         for name in ("here", "new"):
             invalid(lambda: u.client.put(name, {"metadata": meta, "spec": {"n": 3}}), field, reason,
                     what=f"put {name} {str(meta)[:60]}")
+        invalid(lambda: u.client.patch("here", {"metadata": meta}), field, reason,
+                what=f"patch {str(meta)[:60]}")
+        if field not in ("metadata.resourceVersion", "metadata.uid"):
+            ops = [{"op": "add", "path": "/metadata/" + [*meta][0], "value": [*meta.values()][0]}]
+            invalid(lambda: u.client.patch("here", ops, type=1), field, reason,
+                    what=f"JSON Patch {str(meta)[:60]}")
     invalid(lambda: u.client.put("here", {"metadata": 1, "spec": {}}, scope=0), "metadata")
     invalid(lambda: u.client.put("here", {"metadata": {}, "kind": 5}), "kind")
     invalid(lambda: u.client.put("here", {"metadata": {}, "apiVersion": []}), "apiVersion")
@@ -151,11 +178,18 @@ def preconditions(t):
     for call in (
             lambda: u.client.put("here", {"n": 9}, precondition=pb.Precondition(uid=stranger)),
             lambda: u.client.put("here", {"metadata": {"uid": stranger}, "spec": {"n": 9}}),
+            lambda: u.client.patch("here", {"spec": {"n": 9}}, precondition=pb.Precondition(uid=stranger)),
+            lambda: u.client.patch("here", {"metadata": {"uid": stranger}, "spec": {"n": 9}}),
+            lambda: u.client.put("here", {"metadata": {"uid": stranger}, "status": 1}, scope=3),
+            lambda: u.client.put("here", {"metadata": {"uid": stranger}, "spec": 1}, scope=4),
             lambda: u.client.delete("here", precondition=pb.Precondition(uid=stranger))):
         err = refusal(call)
-        eq((err.code, err.reason), ("ABORTED", "CONFLICT"), err.message)
+        eq((err.code, err.reason, err.fields), ("ABORTED", "CONFLICT", ["metadata.uid"]), err.message)
+        assert stranger in err.message and u.first.uid in err.message, err.message
+        eq(err.metadata, {"expected": "0", "actual": str(u.second.object.resource_version)})
     err = refusal(lambda: u.client.put("here", {"n": 9}, mode=1))
     eq((err.code, err.reason), ("ALREADY_EXISTS", "ALREADY_EXISTS"), err.message)
+    eq(err.metadata, {"actual": str(u.second.object.resource_version)})
     for call in (lambda: u.client.put("gone", {"n": 9}, mode=2), lambda: u.client.delete("gone"),
                  lambda: u.client.patch("gone", {"spec": {"n": 9}}), lambda: u.client.get("gone"),
                  lambda: u.client.delete("here", namespace="elsewhere"),
@@ -210,6 +244,10 @@ def requests(t):
     invalid(lambda: c.call("Put", json="{}"), what="no key")
     invalid(lambda: c.put("x", {"n": 1}, mode=77), "mode")
     invalid(lambda: c.put("x", {"n": 1}, scope=77), "scope")
+    invalid(lambda: c.patch("here", {"spec": 9}, scope=77), "scope")
+    for bad in ("x" * 129, "a\nb", "\x7f"):
+        invalid(lambda: c.put("x", {"n": 1}, field_manager=bad), "field_manager")
+        invalid(lambda: c.patch("here", {"spec": 9}, field_manager=bad), "field_manager")
     invalid(lambda: c.call("Patch", key=pb.Key(name="here"), json="{}", type=9), "type")
     invalid(lambda: c.call("List", continue_token="nonsense"), "continue_token")
     invalid(lambda: c.call("List", continue_token="AAAA" * 30), "continue_token")

@@ -427,6 +427,24 @@ static void names_that_are_all_taken_end_in_a_refusal(void **state)
     object_unref(w.object);
 }
 
+static void a_transaction_names_its_objects(void **state)
+{
+    struct fixture *f = *state;
+    json_t *json = json_object();
+    struct write op = {
+        .key = {STR("jobs"), STR("default"), STR_EMPTY},
+        .verb = WRITE_SPEC,
+        .mode = WRITE_CREATE,
+        .generate = STR("j"),
+        .json = json,
+    };
+    struct write txn = {.verb = WRITE_TXN, .ops = &op, .n_ops = 1, .bytes = 10};
+    assert_int_equal(fixture_write(f, &txn), ERR_INVALID);
+    assert_string_equal(txn.err.field, "operations[0].put.generate_name");
+    assert_int_equal(store_head(f->store), 0);
+    json_decref(json);
+}
+
 #define SAME_BATCH 40
 
 static void count_done(struct write *w)
@@ -487,6 +505,7 @@ int main(void)
         T(an_event_keeps_who_wrote_it),
         T(a_generated_name_is_free_and_known_to_a_repeat),
         T(names_that_are_all_taken_end_in_a_refusal),
+        T(a_transaction_names_its_objects),
         T(writes_of_one_batch_get_different_names_and_repeats_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

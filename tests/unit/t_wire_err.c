@@ -44,6 +44,8 @@ static void every_code_comes_back_with_all_it_carries(void **state)
         } else if (code == ERR_CONFLICT) {
             e.requested = rnd_u64(&r);
             e.head = rnd_u64(&r);
+        } else if (code == ERR_EXISTS) {
+            e.head = rnd_u64(&r);
         }
         e.retry_ms = rnd_bool(&r) ? (int64_t)rnd_below(&r, 60000) : 0;
 
