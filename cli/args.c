@@ -34,6 +34,7 @@ enum errc target_read(const char *const *words, size_t n, enum target_rule rule,
 {
     ret->resource = "";
     ret->name = "";
+    ret->definition = NULL;
     for (size_t i = 0; i < n; i++) {
         if (words[i][0] == '\0') {
             return err_set(err, ERR_INVALID, "a name must not be empty");

@@ -9,10 +9,14 @@
 
 #include "store/base/err.h"
 
+struct resource_definition;
+
 struct target {
     const char *resource; /* "" when none was named */
     const char *name;     /* "" when none was named */
     char memory[1024];    /* of RESOURCE/NAME, taken apart */
+    const struct resource_definition
+        *definition; /* of the resource, where that was asked; or NULL */
 };
 
 enum target_rule {

@@ -14,6 +14,7 @@
 #include "cli/text.h"
 #include "store/base/bytes.h"
 #include "store/base/random.h"
+#include "store/model/resource_definition.h"
 
 static struct watch_client *interrupted_client;
 static volatile sig_atomic_t interrupted;
@@ -272,6 +273,7 @@ void cli_close(struct cli *cli)
     interrupted_client = NULL;
     watch_client_free(TAKE(cli->client));
     free(TAKE(cli->token));
+    resource_definition_unref(TAKE(cli->definition));
 }
 
 int cli_at_rv(const struct cli *cli, uint64_t *ret)

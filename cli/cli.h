@@ -58,12 +58,15 @@ struct options {
 };
 
 struct command;
+struct resource_definition;
 
 struct cli {
     struct options options;
     const struct command *command;
     struct watch_client *client; /* after cli_open */
     char *token;
+    struct resource_definition *definition; /* see resource.h */
+    char resource[64];                      /* its name */
 };
 
 /* Makes the client. Returns 0, or the exit code after having said why not. */

@@ -5,6 +5,7 @@
 
 #include "cli/args.h"
 #include "cli/command.h"
+#include "cli/resource.h"
 #include "cli/show.h"
 
 static int collection_selection(const struct cli *cli, const struct words *words,
@@ -45,6 +46,10 @@ static int delete_collection(struct cli *cli, const struct words *words, const c
     }
     int code = collection_selection(cli, words, &target, &selection);
     code = code != 0 ? code : cli_open(cli);
+    code = code != 0 ? code : resource_resolve(cli, &target);
+    selection.resource = target.resource;
+    selection.ns = cli->options.ns;
+    selection.all_namespaces = cli->options.all_namespaces;
     CLEANUP(freep) char *next = NULL;
     uint64_t count = 0;
     while (code == 0) {
@@ -97,9 +102,10 @@ int delete_run(struct cli *cli, const struct words *words)
     if (*target.name == '\0') {
         return cli_usage(cli, "name the object to delete");
     }
+    code = cli_open(cli);
+    code = code != 0 ? code : resource_resolve(cli, &target);
     w.resource = target.resource;
     w.name = target.name;
     w.ns = cli->options.ns;
-    code = cli_open(cli);
     return code != 0 ? code : command_write(cli, &w, output);
 }

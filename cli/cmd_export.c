@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/export_line.h"
 #include "cli/list.h"
+#include "cli/resource.h"
 #include "cli/show.h"
 
 static int export_page(void *arg, const struct watch_page *page)
@@ -28,6 +29,7 @@ int export_run(struct cli *cli, const struct words *words)
         return cli_usage(cli, "%s", err.msg);
     }
     int code = cli_open(cli);
+    code = code != 0 ? code : resource_resolve(cli, &target);
     if (code != 0) {
         return code;
     }

@@ -4,6 +4,8 @@
 #include "cli/args.h"
 #include "cli/command.h"
 #include "cli/list.h"
+#include "cli/object_table.h"
+#include "cli/resource.h"
 #include "cli/show.h"
 #include "store/model/name.h"
 
@@ -32,7 +34,7 @@ static int get_one(const struct cli *cli, const struct target *target, const cha
         struct object_table t;
         CLEANUP(buf_fini) struct buf out;
         buf_init(&out, (size_t)1 << 20);
-        object_table_init(&t, false, false);
+        object_table_init(&t, false, false, target->definition, strcmp(output, "wide") == 0);
         object_table_row(&t, &object, clock_wall(&clock_system), &out);
         table_end(&t.table, &out);
         object_table_fini(&t);
@@ -56,14 +58,15 @@ int get_run(struct cli *cli, const struct words *words)
     if (words->n == 0) {
         return cli_usage(cli, "name a RESOURCE, for instance \"objects\", or \"all\"");
     }
-    bool one = *target.name != '\0' && !cli->options.all_namespaces &&
-               strcmp(target.resource, RESOURCE_ALL) != 0;
     if (*target.name != '\0' && cli->options.selector != NULL) {
         return cli_usage(cli, "a name and --selector exclude each other");
     }
     code = cli_open(cli);
+    code = code != 0 ? code : resource_resolve(cli, &target);
     if (code != 0) {
         return code;
     }
+    bool one = *target.name != '\0' && !cli->options.all_namespaces &&
+               strcmp(target.resource, RESOURCE_ALL) != 0;
     return one ? get_one(cli, &target, output) : list_show(cli, &target, output);
 }

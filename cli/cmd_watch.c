@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/list.h"
+#include "cli/resource.h"
 #include "cli/show.h"
 #include "cli/text.h"
 #include "store/model/name.h"
@@ -17,7 +18,10 @@
 enum form { FORM_TABLE, FORM_JSON, FORM_NAME };
 
 struct watching {
-    const struct cli *cli;
+    struct cli *cli;
+    struct target target;
+    bool resolved; /* it is known what the word for the resource means */
+    struct watch_options options;
     struct watch_selection selection;
     struct watch_stream *stream;
     enum form form;
@@ -189,6 +193,8 @@ static int write_out(struct watching *w)
     return cli_flush();
 }
 
+static bool find_meaning(struct watching *w, int *code);
+
 static bool enough(const struct watching *w)
 {
     int64_t count = w->cli->options.count;
@@ -210,12 +216,16 @@ static bool take(struct watching *w, const struct watch_item *item, int *code)
         return false;
     case WATCH_ITEM_CONNECTED:
         notice_connected(w, item->outage_ms);
-        return false;
+        (void)find_meaning(w, code);
+        return *code != 0;
     case WATCH_ITEM_LOST:
         *code = write_out(w);
         notice_lost(w, item->error);
         return *code != 0;
     case WATCH_ITEM_END:
+        if (item->error->code == WATCH_INVALID && find_meaning(w, code)) {
+            return *code != 0; /* a kind is no name that a resource could have */
+        }
         *code = write_out(w);
         *code = *code != 0 ? *code : ended(w, item->error);
         return true;
@@ -321,55 +331,79 @@ static void watching_init(struct watching *w)
 
 static void watching_fini(struct watching *w)
 {
-    watch_close(w->stream);
+    watch_close(TAKE(w->stream));
     table_fini(&w->table);
     glance_fini(&w->glance);
     buf_fini(&w->name);
     buf_fini(&w->out);
 }
 
+static void watching_open(struct watching *w, int *code)
+{
+    struct watch_error error;
+    w->options.selections = &w->selection;
+    w->options.n_selections = 1;
+    selection_of(w->cli, &w->target, &w->selection);
+    watching_init(w);
+    if (watch_open(w->cli->client, &w->options, &w->stream, &error) != WATCH_OK) {
+        *code = cli_complain(w->cli, &error);
+    }
+}
+
+/* On a connection: finds out what the word for the resource means, so that a watch may be started
+ * before the server. True if it means another one and the watch begins again; nothing was shown
+ * yet. */
+static bool find_meaning(struct watching *w, int *code)
+{
+    const char *word = w->target.resource;
+    const struct options *o = &w->cli->options;
+    const char *ns = o->ns;
+    bool all_namespaces = o->all_namespaces;
+    struct watch_error error;
+    if (w->resolved || w->events != 0 || resource_try(w->cli, &w->target, &error) != WATCH_OK) {
+        return false; /* at the latest with the next connection */
+    }
+    w->resolved = true;
+    if (w->target.resource == word && o->ns == ns && o->all_namespaces == all_namespaces) {
+        return false;
+    }
+    watching_fini(w);
+    watching_open(w, code);
+    return true;
+}
+
 int watch_run(struct cli *cli, const struct words *words)
 {
-    struct target target;
     struct err err;
     const char *output;
-    struct watch_options o = {.client_id = cli->options.client_id,
-                              .previous = cli->options.previous};
+    mono_ms_t now = clock_mono(&clock_system);
+    int64_t for_ms = cli->options.for_ms;
+    struct watching w = {
+        .cli = cli,
+        .options = {.client_id = cli->options.client_id, .previous = cli->options.previous},
+        .end_at = for_ms > 0 ? now + for_ms : INT64_MAX,
+    };
     int code = command_output(cli, &output);
-    code = code != 0 ? code : read_since(cli, &o);
+    code = code != 0 ? code : read_since(cli, &w.options);
     if (code != 0) {
         return code;
     }
-    if (target_read(words->v, words->n, TARGET_ONE_WORD_IS_RESOURCE, &target, &err) != OK) {
+    if (target_read(words->v, words->n, TARGET_ONE_WORD_IS_RESOURCE, &w.target, &err) != OK) {
         return cli_usage(cli, "%s", err.msg);
     }
     if (words->n == 0) {
         return cli_usage(cli, "name a RESOURCE, for instance \"objects\", or \"all\"");
     }
-    mono_ms_t now = clock_mono(&clock_system);
-    int64_t for_ms = cli->options.for_ms;
-    struct watching w = {
-        .cli = cli,
-        .form = strcmp(output, "json") == 0   ? FORM_JSON
-                : strcmp(output, "name") == 0 ? FORM_NAME
-                                              : FORM_TABLE,
-        .all_resources = strcmp(target.resource, RESOURCE_ALL) == 0,
-        .end_at = for_ms > 0 ? now + for_ms : INT64_MAX,
-    };
-    selection_of(cli, &target, &w.selection);
+    w.form = strcmp(output, "json") == 0   ? FORM_JSON
+             : strcmp(output, "name") == 0 ? FORM_NAME
+                                           : FORM_TABLE;
+    w.all_resources = strcmp(w.target.resource, RESOURCE_ALL) == 0;
     code = cli_open(cli);
     if (code != 0) {
         return code;
     }
-    o.selections = &w.selection;
-    o.n_selections = 1;
-    watching_init(&w);
-    struct watch_error error;
-    if (watch_open(cli->client, &o, &w.stream, &error) != WATCH_OK) {
-        code = cli_complain(cli, &error);
-    } else {
-        code = watch_loop(&w);
-    }
+    watching_open(&w, &code);
+    code = code != 0 ? code : watch_loop(&w);
     watching_fini(&w);
     return code;
 }

@@ -5,6 +5,7 @@
 #include "cli/args.h"
 #include "cli/command.h"
 #include "cli/document.h"
+#include "cli/resource.h"
 #include "cli/show.h"
 #include "store/model/draft.h"
 #include "store/model/json.h"
@@ -136,8 +137,8 @@ static json_t *status_document(const json_t *document)
     return whole;
 }
 
-static int put_one(const struct cli *cli, const struct target *target, const json_t *document,
-                   size_t number, struct watch_write *w, const char *output)
+static int put_one(const struct cli *cli, const struct target *target, struct catalog *catalog,
+                   const json_t *document, size_t number, struct watch_write *w, const char *output)
 {
     struct identity identity;
     document_identity(document, &identity);
@@ -153,7 +154,11 @@ static int put_one(const struct cli *cli, const struct target *target, const jso
                                number);
         }
         if (*identity.kind != '\0') {
-            resource_of_kind(identity.api_version, identity.kind, guessed);
+            int code = catalog_load(cli, catalog);
+            if (code != 0) {
+                return code;
+            }
+            resource_of_document(catalog, identity.api_version, identity.kind, guessed);
             w->resource = guessed;
         }
     }
@@ -210,10 +215,12 @@ int put_run(struct cli *cli, const struct words *given)
         return cli_usage(cli, "-f holds %zu documents; leave out the name, they name themselves",
                          documents.n);
     }
+    CLEANUP(catalog_fini) struct catalog catalog = {0};
     code = cli_open(cli);
+    code = code != 0 ? code : resource_resolve(cli, &target);
     int first = 0;
     for (size_t i = 0; code == 0 && i < documents.n; i++) {
-        int one = put_one(cli, &target, documents.v[i], i + 1, &w, output);
+        int one = put_one(cli, &target, &catalog, documents.v[i], i + 1, &w, output);
         first = first != 0 ? first : one;
         code = is_refusal(one) ? 0 : one;
     }
@@ -267,11 +274,12 @@ int patch_run(struct cli *cli, const struct words *given)
     CLEANUP(buf_fini) struct buf text;
     buf_init(&text, TEXT_MAX);
     json_text_write(documents.v[0], &text);
+    code = cli_open(cli);
+    code = code != 0 ? code : resource_resolve(cli, &target);
     w.resource = target.resource;
     w.name = target.name;
     w.ns = cli->options.ns;
     w.json = text.p;
     w.json_len = text.n;
-    code = cli_open(cli);
     return code != 0 ? code : command_write(cli, &w, output);
 }

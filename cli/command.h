@@ -65,6 +65,7 @@ int get_run(struct cli *cli, const struct words *words);
 int watch_run(struct cli *cli, const struct words *words);
 int import_run(struct cli *cli, const struct words *words);
 int export_run(struct cli *cli, const struct words *words);
+int resources_run(struct cli *cli, const struct words *words);
 int status_run(struct cli *cli, const struct words *words);
 int compact_run(struct cli *cli, const struct words *words);
 int metrics_run(struct cli *cli, const struct words *words);

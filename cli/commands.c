@@ -25,12 +25,12 @@
 #define OUTPUT TEXT("output", 'o', output), .help = "How to show the result."
 #define IF_RV \
     TEXT("if-rv", 0, if_rv), .value = "VERSION", .help = "Only if the object has this version."
-#define IF_UID \
-    TEXT("if-uid", 0, if_uid), .value = "UID", .help = "Only if the object is the one with this uid."
-#define SUBRESOURCE                        \
-    TEXT("subresource", 0, subresource), \
-        .value = "status",                 \
-        .help = "Write the status only; all else stays as it is."
+#define IF_UID                                 \
+    TEXT("if-uid", 0, if_uid), .value = "UID", \
+                               .help = "Only if the object is the one with this uid."
+#define SUBRESOURCE                                         \
+    TEXT("subresource", 0, subresource), .value = "status", \
+                                         .help = "Write the status only; all else stays as it is."
 #define KEEP_STATUS \
     FLAG("keep-status", 0, keep_status), .help = "Leave an object's status as it is."
 #define AT_RV                                    \
@@ -118,7 +118,7 @@ static const struct option get_options[] = {
     {SELECTOR},
     {NAMESPACE},
     {ALL_NAMESPACES},
-    {OUTPUT, .value = "table|json|yaml|name"},
+    {OUTPUT, .value = "table|wide|json|yaml|name"},
     {AT_RV},
     {.name = "chunk-size",
      .kind = OPTION_INT,
@@ -165,6 +165,7 @@ static const struct option transact_options[] = {
 static const struct option import_options[] = {{NAMESPACE}};
 static const struct option export_options[] = {{SELECTOR}, {NAMESPACE}, {ALL_NAMESPACES}, {AT_RV}};
 static const struct option status_options[] = {{OUTPUT, .value = "text|json"}};
+static const struct option resources_options[] = {{OUTPUT, .value = "table|json|name"}};
 static const struct option subscriptions_options[] = {
     {CLIENT_ID, .help = "Only those of this client."},
     {OUTPUT, .value = "table|json|name"},
@@ -212,7 +213,7 @@ const struct command commands[] = {
                     "watchctl get jobs --at-rv 2",
         OPTIONS(get_options),
         .max_words = 2,
-        .outputs = "table,json,yaml,name",
+        .outputs = "table,wide,json,yaml,name",
         .run = get_run,
     },
     {
@@ -325,6 +326,22 @@ const struct command commands[] = {
         OPTIONS(export_options),
         .max_words = 2,
         .run = export_run,
+    },
+    {
+        .name = "resources",
+        .aliases = "api-resources",
+        .summary = "List the resources that are declared",
+        .usage = "resources",
+        .details =
+            "A resource is declared by an object of the built-in resource \"resources\" that has its\n"
+            "name; see the README. Commands then know it by its kind and short names too.",
+        .examples = "watchctl resources\n"
+                    "watchctl put resources/jobs '{\"kind\":\"Job\",\"shortNames\":[\"jb\"]}'\n"
+                    "watchctl get resources/jobs -o yaml",
+        OPTIONS(resources_options),
+        .max_words = 0,
+        .outputs = "table,json,name",
+        .run = resources_run,
     },
     {
         .name = "status",

@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-#include "cli/show.h"
+#include "cli/object_table.h"
 #include "cli/text.h"
 #include "cli/yaml.h"
 #include "store/model/json.h"
@@ -47,6 +47,8 @@ int list_each(const struct cli *cli, const struct watch_selection *selection, li
 
 struct listing {
     const struct cli *cli;
+    const struct resource_definition *definition; /* NULL: none */
+    bool wide;
     bool any;
     bool first_page_done;
     struct object_table table;
@@ -133,7 +135,7 @@ static int yaml_page(void *arg, const struct watch_page *page)
 static int show_as_table(struct listing *l, const struct watch_selection *v)
 {
     bool all_resources = strcmp(v->resource, RESOURCE_ALL) == 0;
-    object_table_init(&l->table, v->all_namespaces != 0, all_resources);
+    object_table_init(&l->table, v->all_namespaces != 0, all_resources, l->definition, l->wide);
     l->now = clock_wall(&clock_system);
     int code = list_each(l->cli, v, table_page, l);
     if (code == 0) {
@@ -146,7 +148,8 @@ static int show_as_table(struct listing *l, const struct watch_selection *v)
             cli_notice("Error from server (NotFound): %s \"%s\" not found", v->resource, v->name);
             return EXIT_CODE_NOT_FOUND;
         }
-    } else if (code == 0 && !l->any && v->all_namespaces) {
+    } else if (code == 0 && !l->any &&
+               (v->all_namespaces || (l->definition != NULL && !l->definition->namespaced))) {
         cli_notice("No objects found.");
     } else if (code == 0 && !l->any) {
         cli_notice("No objects found in %s namespace.", v->ns != NULL ? v->ns : NAMESPACE_DEFAULT);
@@ -190,7 +193,8 @@ int list_show(const struct cli *cli, const struct target *target, const char *ou
 {
     struct watch_selection v;
     selection_of(cli, target, &v);
-    struct listing l = {.cli = cli};
+    struct listing l = {
+        .cli = cli, .definition = target->definition, .wide = strcmp(output, "wide") == 0};
     buf_init(&l.out, OUT_MAX);
     int code = strcmp(output, "json") == 0   ? show_as_json(&l, &v)
                : strcmp(output, "yaml") == 0 ? show_as_yaml(&l, &v)

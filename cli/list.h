@@ -15,7 +15,7 @@ typedef int list_page_fn(void *arg, const struct watch_page *page);
 int list_each(const struct cli *cli, const struct watch_selection *selection, list_page_fn *fn,
               void *arg);
 
-/* Shows a list: table, json, yaml, name. */
+/* Shows a list: table, wide, json, yaml, name. */
 int list_show(const struct cli *cli, const struct target *target, const char *output);
 
 #endif

@@ -11,7 +11,6 @@
 
 #define OUT_MAX       ((size_t)1 << 30)
 #define SUMMARY_WIDTH 60
-#define LEARN_ROWS    1000
 
 static bool on_terminal(void)
 {
@@ -107,40 +106,4 @@ void glance_at(struct glance *g, const struct watch_object *o, wall_ms_t now)
         json_text_write(spec, &text);
         text_shorten(buf_str(&text), SUMMARY_WIDTH, &g->summary);
     }
-}
-
-void object_table_init(struct object_table *t, bool namespaces, bool resources)
-{
-    static const struct table_column columns[] = {
-        {"NAMESPACE", 0},
-        {"NAME",      0},
-        {"VERSION",   0},
-        {"AGE",       0},
-        {"SPEC",      0},
-    };
-    size_t skip = namespaces ? 0 : 1;
-    table_init(&t->table, columns + skip, sizeof(columns) / sizeof(columns[0]) - skip, LEARN_ROWS);
-    glance_init(&t->glance);
-    buf_init(&t->name, 4096);
-    t->namespaces = namespaces;
-    t->resources = resources;
-}
-
-void object_table_fini(struct object_table *t)
-{
-    table_fini(&t->table);
-    glance_fini(&t->glance);
-    buf_fini(&t->name);
-}
-
-void object_table_row(struct object_table *t, const struct watch_object *o, wall_ms_t now,
-                      struct buf *out)
-{
-    glance_at(&t->glance, o, now);
-    buf_clear(&t->name);
-    buf_printf(&t->name, "%s%s%s", t->resources ? o->resource : "", t->resources ? "/" : "",
-               o->name);
-    const struct str cells[] = {str_of(o->ns), buf_str(&t->name), str_of(t->glance.version),
-                                str_of(t->glance.age), buf_str(&t->glance.summary)};
-    table_row(&t->table, cells + (t->namespaces ? 0 : 1), out);
 }

@@ -5,6 +5,7 @@
 
 #include "cli/client/watch_client.h"
 #include "cli/table.h"
+#include "store/base/bytes.h"
 #include "store/base/clock.h"
 #include "store/base/err.h"
 
@@ -28,18 +29,5 @@ struct glance {
 void glance_init(struct glance *g);
 void glance_fini(struct glance *g);
 void glance_at(struct glance *g, const struct watch_object *o, wall_ms_t now);
-
-/* A table of objects: [NAMESPACE] NAME VERSION AGE SPEC. */
-struct object_table {
-    struct table table;
-    struct glance glance;
-    struct buf name;
-    bool namespaces; /* a column for them */
-    bool resources;  /* NAME is RESOURCE/NAME */
-};
-void object_table_init(struct object_table *t, bool namespaces, bool resources);
-void object_table_fini(struct object_table *t);
-void object_table_row(struct object_table *t, const struct watch_object *o, wall_ms_t now,
-                      struct buf *out);
 
 #endif

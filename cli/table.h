@@ -9,7 +9,7 @@
 
 #include "store/base/bytes.h"
 
-#define TABLE_COLUMNS_MAX 12
+#define TABLE_COLUMNS_MAX 32
 
 struct table_column {
     const char *title;

@@ -58,9 +58,7 @@ enum errc store_open(const struct store_options *opt, struct store **ret, struct
         store_close(s);
         return rc;
     }
-    if (atomic_load(&s->loaded) == LOAD_RUNNING) {
-        reader_submit(s->reader, load_history_job(s));
-    }
+    reader_submit(s->reader, load_history_job(s));
     *ret = s;
     return OK;
 }

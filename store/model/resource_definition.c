@@ -266,6 +266,35 @@ static enum errc read_spec(struct resource_definition *d, const json_t *spec, st
     return OK;
 }
 
+/* A definition that was meant as a bare spec would otherwise be taken for an object without one, if
+ * it names kind and apiVersion, and have no effect. */
+static enum errc check_object(const json_t *object, struct err *err)
+{
+    static const char *const members[] = {"apiVersion", "kind", "metadata", "spec", "status"};
+    const json_t *kind = json_object_get(object, "kind");
+    if (json_is_string(kind) && !str_eq(str_of_json(kind), STR("Resource"))) {
+        return err_field(
+            err, ERR_INVALID, "kind",
+            "must be \"Resource\", is \"%.80s\"; the kind that is defined is spec.kind",
+            json_string_value(kind));
+    }
+    json_t *all = json_mutable(object);
+    for (void *it = json_object_iter(all); it != NULL; it = json_object_iter_next(all, it)) {
+        struct str name = {json_object_iter_key(it), json_object_iter_key_len(it)};
+        bool known = false;
+        for (size_t i = 0; i < sizeof(members) / sizeof(members[0]) && !known; i++) {
+            known = str_eq(name, str_of(members[i]));
+        }
+        if (!known) {
+            char field[FIELD_MAX];
+            snprintf(field, sizeof(field), "%.*s", (int)(name.n < 80 ? name.n : 80), name.p);
+            return err_field(err, ERR_INVALID, field[0] != '\0' ? field : "json",
+                             "is no member of a Resource; what it defines goes into spec");
+        }
+    }
+    return OK;
+}
+
 /* A text that lives as long as the definition. */
 static struct str keep(struct resource_definition *d, const char *member, struct str s)
 {
@@ -283,6 +312,9 @@ enum errc resource_definition_new(struct str name, const json_t *object,
     if (str_eq(name, STR(RESOURCE_RESOURCES))) {
         return err_field(err, ERR_INVALID, "metadata.name",
                          "\"" RESOURCE_RESOURCES "\" is built in and has no definition");
+    }
+    if (check_object(object, err) != OK) {
+        return ERR_INVALID;
     }
     CLEANUP(resource_definition_unrefp)
     struct resource_definition *d = mem_zalloc(sizeof(*d));

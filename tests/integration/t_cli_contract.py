@@ -12,8 +12,8 @@ import time
 
 from watchtest import *
 
-COMMANDS = ("put", "get", "delete", "patch", "watch", "import", "export", "status", "metrics", "compact",
-            "subscriptions", "completion", "version", "help")
+COMMANDS = ("put", "get", "delete", "patch", "watch", "import", "export", "resources", "status",
+            "metrics", "compact", "subscriptions", "completion", "version", "help")
 
 
 class Store:

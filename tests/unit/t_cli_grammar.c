@@ -244,7 +244,7 @@ static void wrong_lines_are_refused_before_that(void **state)
         {"get /a",                                                             2, "lacks the resource"                         },
         {"get a/b/c",                                                          2, "more than one slash"                        },
         {"get ''",                                                             2, "must not be empty"                          },
-        {"get a -o xml",                                                       2, "-o wants one of table|json|yaml|name"       },
+        {"get a -o xml",                                                       2, "-o wants one of table|wide|json|yaml|name"  },
         {"get a -o",                                                           2, "-o wants a value"                           },
         {"get a -l",                                                           2, NULL                                         },
         {"get a/b -l x",                                                       2, "exclude each other"                         },

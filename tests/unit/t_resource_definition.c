@@ -22,7 +22,8 @@ static struct resource_definition *definition_of(const char *name, const char *t
 static void every_member_may_be_absent(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"{}", "{\"spec\":{}}", "{\"status\":{\"kind\":3}}"};
+    static const char *const texts[] = {
+        "{}", "{\"spec\":{}}", "{\"kind\":\"Resource\",\"metadata\":{},\"status\":{\"kind\":3}}"};
     for (size_t i = 0; i < COUNT(texts); i++) {
         CLEANUP(resource_definition_unrefp)
         struct resource_definition *d = definition_of("cron-jobs", texts[i]);
@@ -124,6 +125,27 @@ static void mistakes_are_told_with_their_field(void **state)
     }
 }
 
+static void a_spec_in_the_place_of_the_object_is_noticed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *object, *field, *msg;
+    } cases[] = {
+        {"{\"kind\":\"Job\",\"apiVersion\":\"batch/v1\",\"columns\":[]}", "kind",
+         "must be \"Resource\", is \"Job\"; the kind that is defined is spec.kind"},
+        {"{\"shortNames\":[\"jb\"]}",                                     "shortNames",
+         "is no member of a Resource; what it defines goes into spec"             },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        CLEANUP(json_decrefp) json_t *v = json_of(cases[i].object);
+        struct resource_definition *d = NULL;
+        struct err err = {0};
+        assert_int_equal(resource_definition_new(STR("jobs"), v, &d, &err), ERR_INVALID);
+        assert_string_equal(err.field, cases[i].field);
+        assert_string_equal(err.msg, cases[i].msg);
+    }
+}
+
 static void there_are_bounds_of_names_and_columns(void **state)
 {
     (void)state;
@@ -158,6 +180,7 @@ int main(void)
         cmocka_unit_test(every_member_may_be_absent),
         cmocka_unit_test(a_full_definition_is_read),
         cmocka_unit_test(mistakes_are_told_with_their_field),
+        cmocka_unit_test(a_spec_in_the_place_of_the_object_is_noticed),
         cmocka_unit_test(there_are_bounds_of_names_and_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
