@@ -135,6 +135,31 @@ static enum errc fold(struct store *s, rv_t upto, bool *ret_done, struct err *er
     return ops->fold != NULL ? ops->fold(s->engine, upto, SLICE_ROWS, ret_done, err) : OK;
 }
 
+/* Is there so little left that can be removed, or added, before something must be readied that it
+ * had better begin? With a quarter of the limit to go it is done in time along with the commits. */
+static bool near(uint64_t limit, uint64_t used, uint64_t ready)
+{
+    uint64_t room = (limit > used ? limit - used : 0) + ready;
+    return room < limit / 4;
+}
+
+/* Begins to ready what the limits will soon want removed, so that nothing waits for it then. */
+static enum errc fold_ahead(struct store *s, struct err *err)
+{
+    const struct store_options *o = &s->opt;
+    struct engine *e = s->engine;
+    uint64_t events = atomic_load(&s->history_events);
+    uint64_t bytes = atomic_load(&s->history_bytes);
+    uint64_t ready = e->folded > store_floor(s) ? e->folded - store_floor(s) : 0;
+    ready = ready < events ? ready : events;
+    bool due = o->history_events > 0 && near((uint64_t)o->history_events, events, ready);
+    if (!due && o->history_bytes > 0 && events != 0) {
+        due = near((uint64_t)o->history_bytes, bytes, ready * (bytes / events));
+    }
+    bool done = false;
+    return due && e->ops->fold != NULL ? e->ops->fold(e, e->folded + 1, 0, &done, err) : OK;
+}
+
 static enum errc serve_request(struct store *s, struct compaction *c, bool *ret_done)
 {
     if (!c->started) {
@@ -186,15 +211,16 @@ enum errc compact_slice(struct store *s, struct compaction *c, bool *ret_request
             return noted;
         }
     }
+    enum errc rc = fold_ahead(s, &err);
     size_t rows = 0, removed = 0;
     rv_t upto = due(s, &rows);
-    if (upto == 0) {
-        return OK;
+    if (rc != OK || upto == 0) {
+        return rc;
     }
     bool folded = false;
     rv_t first = store_floor(s) + rows + TXN_OPS_MAX;
     first = first < upto ? first : upto;
-    enum errc rc = fold(s, first, &folded, &err);
+    rc = fold(s, first, &folded, &err);
     if (rc == OK && !folded) {
         *ret_more = true;
         return OK;

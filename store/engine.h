@@ -15,7 +15,7 @@
 struct engine;
 struct engine_reader;
 
-/* Handle of an object's row, given by the engine; never reused while the object lives. */
+/* Handle of an object, given by the engine at its creation; never used again for another. */
 typedef int64_t row_t;
 
 /* One change to commit. The caller fills the event except rv, txn_end and time, and the row of an
@@ -79,6 +79,14 @@ struct engine_usage {
     int64_t wal_bytes;
 };
 
+/* One event at the start-up scan. Borrowed until the callback returns. */
+struct engine_past {
+    struct event event; /* body and delta are empty */
+    row_t row;
+    size_t bytes;        /* see engine_event_bytes */
+    int64_t deadline_ms; /* of its object, as it is now; 0: none */
+};
+
 /* One object at the start-up scan. Borrowed until the callback returns. */
 struct engine_object {
     row_t row;
@@ -132,9 +140,10 @@ struct engine_ops {
                          void (*gone)(void *arg, rv_t rv, const struct key *key, size_t bytes),
                          void *arg, rv_t *ret_floor, struct err *err);
 
-    /* May be NULL: commits leave nothing for later. Does at most max_rows of what commits left, as
-     * far as it concerns events <= upto; compact removes none of which something is left.
-     * *ret_done: nothing is. Errors: as commit. */
+    /* May be NULL: compact can remove any event. Readies events <= upto to be removed: as long as
+     * an object's state is only in its last event, compact leaves that one. Does a slice of the
+     * work, at most max_rows; what was begun also goes on along with commits, and with max_rows 0
+     * only so. *ret_done: engine.folded has come to `upto`. Errors: as commit. */
     enum errc (*fold)(struct engine *e, rv_t upto, size_t max_rows, bool *ret_done,
                       struct err *err);
 
@@ -167,13 +176,14 @@ struct engine_ops {
      * checksum, is ERR_DATA_LOSS. ERR_EXPIRED when after < the view's floor. */
     enum errc (*history)(struct engine_reader *r, rv_t after, rv_t upto,
                          bool (*fn)(void *arg, const struct event *ev), void *arg, struct err *err);
-    /* Must, within a view: all of events but ev->body and ev->delta, which are empty, for the
-     * start-up; otherwise as history. bytes is about their size on disk: the lengths of key,
-     * labels, delta and body and ENGINE_EVENT_OVERHEAD. */
+    /* Must, within a view, for the start-up: events without their big texts; otherwise as history.
+     */
     enum errc (*history_keys)(struct engine_reader *r, rv_t after, rv_t upto,
-                              bool (*fn)(void *arg, const struct event *ev, size_t bytes),
-                              void *arg, struct err *err);
-    /* Must, within a view, before the first commit: all objects, in the engine's own best order. */
+                              bool (*fn)(void *arg, const struct engine_past *past), void *arg,
+                              struct err *err);
+    /* Must, within a view, before the first commit: objects as the engine keeps them apart from
+     * events, in its own best order: each in its last version <= engine.folded, or a later one.
+     * What became of them since, and all that were made since, is in the events above. */
     enum errc (*objects)(struct engine_reader *r,
                          bool (*fn)(void *arg, const struct engine_object *o), void *arg,
                          struct err *err);
@@ -202,6 +212,7 @@ struct engine {
     rv_t head;                         /* the last version told; moved on the writer only */
     rv_t floor;     /* the oldest that can be resumed from: the newest version removed,
                        or the epoch's base; moved on the writer only */
+    rv_t folded;    /* events up to here can be removed; see fold. Moved on the writer only */
     int64_t run_ms; /* at open: the store's own clock, as it was last kept */
     struct engine_age ages[ENGINE_AGES]; /* at open: the newest that were kept, ascending */
     size_t n_ages;

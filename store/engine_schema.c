@@ -13,8 +13,9 @@
 #include "store/engine_sqlite_impl.h"
 
 /* Step i brings a file from version i to i + 1. A step that was ever released never changes.
- * In events, txn_end is NULL when equal to rv, labels are NULL for none, and prev_labels are NULL
- * when equal to labels, so an empty text there means that there were none before. */
+ * In events, object and txn_end are NULL when equal to rv, labels are NULL for none, and
+ * prev_labels are NULL when equal to labels, so an empty text there means that there were none
+ * before. */
 static const char *const steps[SCHEMA_VERSION] = {
     "CREATE TABLE meta(k TEXT PRIMARY KEY, v ANY NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE epochs(epoch INTEGER PRIMARY KEY, random INTEGER NOT NULL,"
@@ -25,10 +26,9 @@ static const char *const steps[SCHEMA_VERSION] = {
     " generation INTEGER NOT NULL, resource TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL,"
     " labels TEXT, hash INTEGER NOT NULL, spec_hash INTEGER NOT NULL, splice INTEGER NOT NULL,"
     " crc INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
-    "CREATE UNIQUE INDEX objects_key ON objects(resource, ns, name);"
-    "CREATE TABLE events(rv INTEGER PRIMARY KEY, txn_end INTEGER, time INTEGER NOT NULL, cause "
-    "INTEGER NOT NULL,"
-    " resource TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL, generation INTEGER NOT NULL,"
+    "CREATE TABLE events(rv INTEGER PRIMARY KEY, object INTEGER, cause INTEGER NOT NULL,"
+    " txn_end INTEGER, time INTEGER NOT NULL, resource TEXT NOT NULL, ns TEXT NOT NULL,"
+    " name TEXT NOT NULL, generation INTEGER NOT NULL,"
     " prev_rv INTEGER NOT NULL, prev_generation INTEGER NOT NULL, splice INTEGER NOT NULL,"
     " prev_splice INTEGER NOT NULL, labels TEXT, prev_labels TEXT, request_id BLOB,"
     " manager TEXT,"

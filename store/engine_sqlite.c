@@ -25,6 +25,7 @@ static enum errc txn_fail(struct engine_sqlite *s, int rc, bool at_commit, const
                           struct err *err)
 {
     enum errc code = conn_fail(s->w.db, rc, doing, err);
+    fold_abandon(s);
     if (!sqlite3_get_autocommit(s->w.db)) {
         (void)conn_run(&s->w, ST_ROLLBACK);
     }
@@ -48,18 +49,6 @@ enum errc engine_sqlite_end_txn(struct engine_sqlite *s, int rc, const char *doi
     return rc == SQLITE_OK ? OK : txn_fail(s, rc, true, doing, err);
 }
 
-int engine_sqlite_find_row(struct conn *c, const struct key *k, row_t *ret, rv_t *ret_rv)
-{
-    CLEANUP(stmt_resetp) sqlite3_stmt *st = c->st[ST_OBJECT_FIND];
-    sqlite3_bind_text64(st, 1, k->resource.p, k->resource.n, SQLITE_STATIC, SQLITE_UTF8);
-    sqlite3_bind_text64(st, 2, k->ns.p, k->ns.n, SQLITE_STATIC, SQLITE_UTF8);
-    sqlite3_bind_text64(st, 3, k->name.p, k->name.n, SQLITE_STATIC, SQLITE_UTF8);
-    int rc = sqlite3_step(st);
-    *ret = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
-    *ret_rv = rc == SQLITE_ROW ? (rv_t)sqlite3_column_int64(st, 1) : 0;
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
 /* The row that an earlier change of the same commit gave the object. */
 static row_t row_of_earlier(const struct change *changes, size_t i)
 {
@@ -71,16 +60,17 @@ static row_t row_of_earlier(const struct change *changes, size_t i)
     return 0;
 }
 
-/* Only the event; the object's row is folded in later. */
+/* Only the event; the object's row is folded in later. A handle is the version that created its
+ * object: so none is ever used again, and none needs to be counted. */
 static int write_change(struct engine_sqlite *s, struct change *changes, size_t i)
 {
     struct change *c = &changes[i];
     if (c->event.cause == CAUSE_CREATED) {
-        c->row = s->next_row++;
+        c->row = (row_t)c->event.rv;
     } else if (c->row == 0) {
         c->row = row_of_earlier(changes, i);
     }
-    int rc = row_bind_event(s->w.st[ST_EVENT_ADD], &c->event);
+    int rc = row_bind_event(s->w.st[ST_EVENT_ADD], c->row, &c->event);
     return rc == SQLITE_OK ? conn_run(&s->w, ST_EVENT_ADD) : rc;
 }
 
@@ -108,19 +98,10 @@ static bool clock_due(const struct engine_sqlite *s, const struct commit *c)
     return c->run_ms - s->kept_ms >= KEEP_EVERY_MS || (expires && c->run_ms > s->kept_ms);
 }
 
-/* Remembers the rows, should recover find that a commit happened although it failed. */
+/* Should recover find that a commit happened although it failed. */
 static void note_attempt(struct engine_sqlite *s, const struct commit *c)
 {
-    const struct change *changes = c->changes;
-    size_t n = c->n;
-    if (n > s->attempt.cap) {
-        s->attempt.cap = n;
-        s->attempt.rows = mem_realloc(s->attempt.rows, n * sizeof(row_t));
-    }
-    s->attempt.n = n;
-    for (size_t i = 0; i < n; i++) {
-        s->attempt.rows[i] = changes[i].row;
-    }
+    s->attempt.n = c->n;
     aside_note(s, c);
 }
 
@@ -177,7 +158,6 @@ static enum errc commit(struct engine *e, const struct commit *c, struct err *er
     e->head += c->n; /* (1) */
     s->kept_ms = keep_clock ? c->run_ms : s->kept_ms;
     fold_committed(s);
-    fold_told(s, c->changes, c->n);
     if (++s->commits % COUNT_FREE_EVERY == 0) {
         engine_sqlite_count_free(s);
     }
@@ -191,7 +171,7 @@ static enum errc load(struct engine *e, row_t row, rv_t rv, struct object **ret,
 {
     struct engine_sqlite *s = engine_sqlite_of(e);
     return s->suspect ? engine_sqlite_suspect(err)
-                      : row_load(&s->w, row, rv, dirty_find(&s->dirty, row) == NULL, ret, err);
+                      : row_load(&s->w, row, rv, rv <= e->folded, ret, err);
 }
 
 static enum errc recall(struct engine *e, rv_t rv, struct event *ret, struct err *err)
@@ -210,7 +190,8 @@ static enum errc recall(struct engine *e, rv_t rv, struct event *ret, struct err
         return conn_fail(s->w.db, rc, "read an event", err);
     }
     struct event ev;
-    enum errc code = row_event(st, &ev, err);
+    row_t row;
+    enum errc code = row_event(st, &ev, &row, err);
     if (code == OK) {
         row_event_copy(&ev, &s->recalled, ret);
     }
@@ -268,13 +249,12 @@ static int find_end(struct engine_sqlite *s, rv_t upto, size_t max_rows, rv_t *r
     sqlite3_bind_int64(st, 3, INT64_MAX);
     int rc;
     for (size_t n = 1; (rc = sqlite3_step(st)) == SQLITE_ROW; n++) {
-        struct event ev;
-        size_t bytes;
-        row_event_unchecked(st, &ev, &bytes);
+        struct engine_past past;
+        row_event_unchecked(st, &past);
         if (n > max_rows && *ret != 0) {
             return SQLITE_OK;
         }
-        *ret = event_ends_txn(&ev) ? ev.rv : *ret;
+        *ret = event_ends_txn(&past.event) ? past.event.rv : *ret;
     }
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
@@ -290,11 +270,10 @@ static int tell_gone(struct engine_sqlite *s, rv_t upto,
     sqlite3_bind_int64(st, 3, INT64_MAX);
     int rc;
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-        struct event ev;
-        size_t bytes;
-        row_event_unchecked(st, &ev, &bytes);
-        gone(arg, ev.rv, &ev.key, bytes);
-        *ret_last = ev.rv;
+        struct engine_past past;
+        row_event_unchecked(st, &past);
+        gone(arg, past.event.rv, &past.event.key, past.bytes);
+        *ret_last = past.event.rv;
     }
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
@@ -324,7 +303,7 @@ static enum errc compact(struct engine *e, rv_t upto, size_t max_rows,
         rc = newest(s, &top);
     }
     if (rc == SQLITE_OK && top != 0) {
-        upto = upto < s->folded ? upto : s->folded; /* the rest is still needed by objects */
+        upto = upto < e->folded ? upto : e->folded; /* the rest is still needed by objects */
         rv_t end = 0;
         rc = max_rows != 0 ? find_end(s, upto < top ? upto : top - 1, max_rows, &end) : SQLITE_OK;
         if (rc == SQLITE_OK && end != 0) {

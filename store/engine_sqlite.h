@@ -12,7 +12,9 @@ struct engine_sqlite_options {
     int64_t
         max_bytes; /* of the file; writes that would pass it end with ERR_STORAGE_FULL; 0: none */
     bool no_sync;  /* Nothing is synced: a fault that tests plant. Never set elsewhere. */
-    size_t fold_rows; /* objects that may lag behind their events; 0: 65,536. For tests. */
+    /* For tests. */
+    size_t fold_events; /* so many that are not folded begin a pass; 0: 1,000,000 */
+    size_t fold_rows;   /* of a pass that go with one commit; 0: by its changes */
 };
 
 /* Opens or makes the database, takes the lock file beside it, migrates, recovers.

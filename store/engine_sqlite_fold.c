@@ -1,115 +1,223 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Folding: a commit writes only its events; the rows of the objects follow later, many at once in
- * order of the rows, so that an object which changes often is written seldom and a page of rows
- * once for all of them. That halves the bytes and the work of a put.
+/* Folding: a commit writes only its events; an object's row in `objects` follows when compaction
+ * wants to remove its last event, and not before. So nothing is written twice in a history below
+ * its limits; above them an object that changes often is written seldom, and a page of rows once
+ * for all of them.
  *
- * A pass takes all rows that are dirty as it begins, and brings them to their last version in
- * slices: some with each commit, or on demand. When it ends, `folded` becomes the head as it was at
- * the beginning.
+ * A pass takes the events in (folded, upto], upto being the head as it begins. It collects what
+ * they did last to which row, in runs sorted by row; then it merges the runs and brings row after
+ * row to that version. Both go in slices: some along with each commit, or on demand. When it ends,
+ * `folded` becomes upto.
  *
  * Invariants:
- *   (1) every object is its row in `objects`, or its row is dirty and its last event is kept:
- *       nothing above `folded` is compacted;
- *   (2) an event above `folded` may have been folded already; the version in the row tells;
- *   (3) what a transaction folded is forgotten as dirty only after it has committed;
- *   (4) a row that is gone goes before a newer row of the same key comes: rows ascend in a pass,
- * and a row made after a pass began is in a later one.
- *
- * At a start the dirty rows are found again from the events above `folded`. */
+ *   (1) every object is its row in `objects`, or its last event is above `folded` and kept: nothing
+ *       above `folded` is compacted;
+ *   (2) a row may be newer than `folded`, never newer than its object: events above the version in
+ *       the row tell what became of it;
+ *   (3) of one key there is at most one row: handles ascend, so the row of an object that is gone
+ *       goes before the row of a newer object of the same key comes;
+ *   (4) a pass whose transaction failed begins anew: what it has folded is folded again, which
+ *       changes nothing.
+ * Only the newest version <= upto of an object matters to a pass: what changed since is above upto,
+ * and a later pass's. */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <uthash.h>
 
 #include "store/engine_sqlite_impl.h"
 
-#define EVENTS_MANY                                                                                \
-    4                  /* events above `folded` for each row that may be dirty; a start reads them \
-                        */
-#define WITH_COMMIT 16 /* rows of a pass that go with a commit beside one per change */
+/* Along with a commit: so much that a pass which began with a quarter of the history to go ends in
+ * time. To collect an event costs a fraction of what it costs to bring a row up to date. */
+#define ROWS_PER_CHANGE 4
+#define ROWS_PER_COMMIT 4
+#define COLLECT_PER_ROW 8
+
+/* The last thing that happened to a row. */
+struct fold_item {
+    row_t row;
+    uint64_t rv_gone; /* rv × 2, + 1 if it was deleted: so they compare as versions do */
+};
+
+struct fold_run {
+    size_t at, end; /* of items; at < end */
+};
+
+/* ---- Sorting --------------------------------------------------------------------------------- */
+
+static int item_cmp(const void *a, const void *b)
+{
+    const struct fold_item *x = a, *y = b;
+    return x->row != y->row ? (x->row > y->row) - (x->row < y->row)
+                            : (x->rv_gone > y->rv_gone) - (x->rv_gone < y->rv_gone);
+}
+
+static bool run_less(const struct fold_pass *p, size_t i, size_t k)
+{
+    return item_cmp(&p->items[p->runs[i].at], &p->items[p->runs[k].at]) < 0;
+}
+
+/* The runs are a heap by their first items. */
+static void sift_down(struct fold_pass *p, size_t i)
+{
+    for (;;) {
+        size_t least = i;
+        for (size_t k = 2 * i + 1; k <= 2 * i + 2 && k < p->n_runs; k++) {
+            least = run_less(p, k, least) ? k : least;
+        }
+        if (least == i) {
+            return;
+        }
+        struct fold_run swap = p->runs[i];
+        p->runs[i] = p->runs[least];
+        p->runs[least] = swap;
+        i = least;
+    }
+}
+
+static struct fold_item take_least(struct fold_pass *p)
+{
+    struct fold_item item = p->items[p->runs[0].at++];
+    if (p->runs[0].at == p->runs[0].end) {
+        p->runs[0] = p->runs[--p->n_runs];
+    }
+    sift_down(p, 0);
+    return item;
+}
+
+/* The next row in order with the last thing that happened to it; false: there is none. */
+static bool take_row(struct fold_pass *p, struct fold_item *ret)
+{
+    if (p->n_runs == 0) {
+        return false;
+    }
+    *ret = take_least(p);
+    while (p->n_runs != 0 && p->items[p->runs[0].at].row == ret->row) {
+        *ret = take_least(p);
+    }
+    return true;
+}
+
+/* What was added from `begin` on becomes a run, of each row only the last. */
+static void make_run(struct fold_pass *p, size_t begin)
+{
+    if (p->n == begin) {
+        return;
+    }
+    qsort(p->items + begin, p->n - begin, sizeof(*p->items), item_cmp);
+    size_t to = begin;
+    for (size_t i = begin + 1; i < p->n; i++) {
+        to += p->items[i].row != p->items[to].row;
+        p->items[to] = p->items[i];
+    }
+    p->n = to + 1;
+    if (p->n_runs == p->cap_runs) {
+        p->cap_runs = p->cap_runs != 0 ? 2 * p->cap_runs : 64;
+        p->runs = mem_realloc(p->runs, p->cap_runs * sizeof(*p->runs));
+    }
+    p->runs[p->n_runs++] = (struct fold_run){begin, p->n};
+}
 
 /* ---- A pass ---------------------------------------------------------------------------------- */
 
 static void pass_begin(struct engine_sqlite *s)
 {
-    struct fold_pass *p = &s->pass;
-    p->n = dirty_sorted(&s->dirty, &p->rows);
-    p->next = p->done = 0;
-    p->head = s->base.head;
-    p->active = true;
+    s->pass = (struct fold_pass){.active = true, .at = s->base.folded, .upto = s->base.head};
 }
 
 void fold_abandon(struct engine_sqlite *s)
 {
-    freep(&s->pass.rows);
+    freep(&s->pass.items);
+    freep(&s->pass.runs);
     s->pass = (struct fold_pass){.active = false};
 }
 
-void fold_fini(struct engine_sqlite *s)
+void fold_set(struct engine_sqlite *s, rv_t folded)
 {
-    fold_abandon(s);
-    dirty_fini(&s->dirty);
+    s->base.folded = folded;
+    atomic_store_explicit(&s->folded, folded, memory_order_release);
 }
 
-void fold_told(struct engine_sqlite *s, const struct change *changes, size_t n)
+static void item_add(struct fold_pass *p, struct fold_item item)
 {
-    for (size_t i = 0; i < n; i++) {
-        dirty_set(&s->dirty, changes[i].row, changes[i].event.rv,
-                  event_is_delete(&changes[i].event));
+    if (p->n == p->cap) {
+        p->cap = p->cap != 0 ? 2 * p->cap : 1024;
+        p->items = mem_realloc(p->items, p->cap * sizeof(*p->items));
     }
+    p->items[p->n++] = item;
 }
 
-static int fold_row(struct engine_sqlite *s, row_t row)
+/* Collects at most max events. */
+static int collect(struct engine_sqlite *s, size_t max)
 {
-    struct dirty_row *d = dirty_find(&s->dirty, row);
-    if (d == NULL || d->bad) {
-        return SQLITE_OK;
+    struct fold_pass *p = &s->pass;
+    CLEANUP(stmt_resetp) sqlite3_stmt *st = s->w.st[ST_FOLD_SCAN];
+    sqlite3_bind_int64(st, 1, (sqlite3_int64)p->at);
+    sqlite3_bind_int64(st, 2, (sqlite3_int64)p->upto);
+    sqlite3_bind_int64(st, 3, (sqlite3_int64)max);
+    size_t begin = p->n, n = 0;
+    int rc;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        rv_t rv = 0;
+        bool gone = false;
+        row_t row = row_of_event(st, &rv, &gone);
+        item_add(p, (struct fold_item){row, rv * 2 + gone});
+        p->at = rv;
+        n++;
     }
-    if (d->gone) {
-        sqlite3_bind_int64(s->w.st[ST_OBJECT_DROP], 1, row);
+    make_run(p, begin);
+    if (rc == SQLITE_DONE && n < max) {
+        p->merging = true;
+        for (size_t i = p->n_runs / 2; i-- > 0;) {
+            sift_down(p, i);
+        }
+    }
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int fold_row(struct engine_sqlite *s, const struct fold_item *item)
+{
+    if ((item->rv_gone & 1) != 0) {
+        sqlite3_bind_int64(s->w.st[ST_OBJECT_DROP], 1, item->row);
         return conn_run(&s->w, ST_OBJECT_DROP);
     }
     CLEANUP(stmt_resetp) sqlite3_stmt *st = s->w.st[ST_EVENT_GET];
-    sqlite3_bind_int64(st, 1, (int64_t)d->rv);
+    sqlite3_bind_int64(st, 1, (int64_t)(item->rv_gone / 2));
     int rc = sqlite3_step(st);
     if (rc != SQLITE_ROW) {
         return rc == SQLITE_DONE ? SQLITE_CORRUPT : rc; /* (1) */
     }
     struct event ev;
-    if (row_event(st, &ev, NULL) != OK) {
-        d->bad = true; /* (5) */
-        s->damaged = d->rv;
+    row_t row = 0;
+    if (row_event(st, &ev, &row, NULL) != OK || row != item->row) {
+        s->damaged = item->rv_gone / 2; /* it stays where it is, and so does `folded` */
         return SQLITE_OK;
     }
     rc = row_bind_object(s->w.st[ST_OBJECT_PUT], row, &ev);
     return rc == SQLITE_OK ? conn_run(&s->w, ST_OBJECT_PUT) : rc;
 }
 
-int fold_some(struct engine_sqlite *s, size_t max_rows)
+static int fold_some(struct engine_sqlite *s, size_t max_collect, size_t max_rows)
 {
     struct fold_pass *p = &s->pass;
-    int rc = SQLITE_OK;
-    p->next = p->done; /* what a failed transaction had folded is folded again */
-    for (size_t i = 0; i < max_rows && p->next < p->n && rc == SQLITE_OK; i++) {
-        rc = fold_row(s, p->rows[p->next++].row);
+    int rc = p->merging ? SQLITE_OK : collect(s, max_collect);
+    if (rc != SQLITE_OK || !p->merging) {
+        return rc;
     }
-    if (rc == SQLITE_OK && p->next == p->n && s->damaged == 0) {
-        rc = engine_sqlite_bind_meta(s, "folded", (int64_t)p->head);
+    struct fold_item item;
+    for (size_t i = 0; i < max_rows && rc == SQLITE_OK && take_row(p, &item); i++) {
+        rc = fold_row(s, &item);
+    }
+    p->finished = rc == SQLITE_OK && p->n_runs == 0;
+    if (p->finished && s->damaged == 0) {
+        rc = engine_sqlite_bind_meta(s, "folded", (int64_t)p->upto);
     }
     return rc;
 }
 
 void fold_committed(struct engine_sqlite *s)
 {
-    struct fold_pass *p = &s->pass;
-    for (; p->done < p->next; p->done++) {
-        const struct dirty_row *d = dirty_find(&s->dirty, p->rows[p->done].row);
-        if (d != NULL && !d->bad) {
-            dirty_clear(&s->dirty, d->row); /* (3) */
-        }
-    }
-    if (p->active && p->done == p->n) {
+    if (s->pass.finished) {
         if (s->damaged == 0) {
-            atomic_store_explicit(&s->folded, p->head, memory_order_release);
+            fold_set(s, s->pass.upto);
         }
         fold_abandon(s);
     }
@@ -117,12 +225,12 @@ void fold_committed(struct engine_sqlite *s)
 
 int fold_with_commit(struct engine_sqlite *s, size_t n)
 {
-    bool many =
-        s->dirty.n >= s->fold_rows || s->base.head - s->folded >= EVENTS_MANY * s->fold_rows;
+    bool many = s->base.head - s->base.folded >= s->fold_events;
     if (!s->pass.active && many && s->damaged == 0) {
         pass_begin(s);
     }
-    return s->pass.active ? fold_some(s, n + WITH_COMMIT) : SQLITE_OK;
+    size_t rows = s->fold_rows != 0 ? s->fold_rows : ROWS_PER_COMMIT + n * ROWS_PER_CHANGE;
+    return s->pass.active ? fold_some(s, rows * COLLECT_PER_ROW, rows) : SQLITE_OK;
 }
 
 enum errc engine_sqlite_fold(struct engine *e, rv_t upto, size_t max_rows, bool *ret_done,
@@ -133,7 +241,7 @@ enum errc engine_sqlite_fold(struct engine *e, rv_t upto, size_t max_rows, bool 
         return engine_sqlite_suspect(err);
     }
     upto = upto < e->head ? upto : e->head;
-    *ret_done = s->folded >= upto;
+    *ret_done = e->folded >= upto;
     if (*ret_done) {
         return OK;
     }
@@ -146,96 +254,17 @@ enum errc engine_sqlite_fold(struct engine *e, rv_t upto, size_t max_rows, bool 
     if (!s->pass.active) {
         pass_begin(s);
     }
+    if (max_rows == 0) {
+        return OK;
+    }
     int rc = conn_run(&s->w, ST_BEGIN_WRITE);
     if (rc == SQLITE_OK) {
-        rc = fold_some(s, max_rows);
+        rc = fold_some(s, max_rows * COLLECT_PER_ROW, max_rows);
     }
     enum errc code = engine_sqlite_end_txn(s, rc, "fold", err);
     if (code == OK) {
         fold_committed(s);
-        *ret_done = s->folded >= upto;
-    }
-    return code;
-}
-
-/* ---- At a start
- * ---------------------------------------------------------------------------------- */
-
-/* A key with events above `folded`. */
-struct trace {
-    UT_hash_handle hh;
-    row_t row;     /* 0: there is no object, or it is known to be gone */
-    rv_t table_rv; /* of the row in the table; 0: it is not there */
-    char key[];
-};
-
-struct tracing {
-    struct engine_sqlite *s;
-    struct trace *traces;
-    int rc;
-};
-
-static struct trace *trace_of(struct tracing *t, const struct key *k)
-{
-    struct buf text;
-    buf_init(&text, SIZE_MAX);
-    buf_printf(&text, "%.*s/%.*s/%.*s", STR_ARG(k->resource), STR_ARG(k->ns), STR_ARG(k->name));
-    struct trace *found = NULL;
-    HASH_FIND(hh, t->traces, text.p, text.n, found);
-    if (found == NULL) {
-        found = mem_zalloc(sizeof(*found) + text.n);
-        memcpy(found->key, text.p, text.n);
-        HASH_ADD(hh, t->traces, key, text.n, found);
-        t->rc = engine_sqlite_find_row(&t->s->w, k, &found->row, &found->table_rv);
-    }
-    buf_fini(&text);
-    return found;
-}
-
-static bool trace_event(void *arg, const struct event *ev, size_t bytes)
-{
-    (void)bytes;
-    struct tracing *t = arg;
-    struct engine_sqlite *s = t->s;
-    struct trace *x = trace_of(t, &ev->key);
-    if (t->rc != SQLITE_OK) {
-        return false;
-    }
-    if (ev->rv <= x->table_rv) { /* (2) */
-        return true;
-    }
-    if (ev->cause == CAUSE_CREATED) {
-        x->row = s->next_row++;
-        x->table_rv = 0;
-    }
-    if (x->row == 0) {
-        return true; /* its deletion was folded */
-    }
-    if (!event_is_delete(ev)) {
-        dirty_set(&s->dirty, x->row, ev->rv, false);
-    } else if (x->table_rv != 0) {
-        dirty_set(&s->dirty, x->row, ev->rv, true);
-        x->row = 0;
-    } else {
-        dirty_clear(&s->dirty, x->row);
-        x->row = 0;
-    }
-    return true;
-}
-
-enum errc fold_find_dirty(struct engine_sqlite *s, struct err *err)
-{
-    struct tracing t = {.s = s, .rc = SQLITE_OK};
-    enum errc code =
-        engine_sqlite_scan_keys(&s->w, &s->epochs, s->folded, s->base.head, trace_event, &t, err);
-    if (code == OK && t.rc != SQLITE_OK) {
-        code = conn_fail(s->w.db, t.rc, "read the objects", err);
-    }
-    struct trace *x = NULL, *next = NULL;
-    HASH_ITER(hh, t.traces, x, next)
-    {
-        HASH_DEL(t.traces, x);
-        free(x);
+        *ret_done = e->folded >= upto;
     }
     return code;
 }

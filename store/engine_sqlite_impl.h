@@ -14,16 +14,14 @@
 
 #include "store/engine_schema.h"
 #include "store/engine_sqlite.h"
-#include "store/engine_sqlite_dirty.h"
 
 /* --- connection: engine_sqlite_conn.c ---------------------------------------------------- */
 
 /* Columns of the whole rows; row_event and row_object know this order. Big columns come last, so
  * that a scan which leaves them out never follows an overflow page. */
-#define EVENT_IDENTITY                                                                       \
-    "rv,txn_end,time,cause,resource,ns,name,generation,prev_rv,prev_generation,splice,prev_" \
-    "splice,"                                                                                \
-    "labels,prev_labels,request_id,manager,hash,spec_hash,crc"
+#define EVENT_IDENTITY                                                                  \
+    "rv,object,cause,txn_end,time,resource,ns,name,generation,prev_rv,prev_generation," \
+    "splice,prev_splice,labels,prev_labels,request_id,manager,hash,spec_hash,crc"
 #define OBJECT_IDENTITY "id,rv,generation,resource,ns,name,labels,hash,spec_hash,splice,crc"
 
 enum conn_kind { CONN_WRITER = 1, CONN_READER = 2 };
@@ -39,7 +37,7 @@ enum conn_kind { CONN_WRITER = 1, CONN_READER = 2 };
       "(SELECT v FROM meta WHERE k='folded')")                                                     \
     X(ST_EVENT_ADD, CONN_WRITER,                                                                   \
       "INSERT INTO events(" EVENT_IDENTITY                                                         \
-      ",delta,body) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                              \
+      ",delta,body) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                          \
     X(ST_EVENT_GET, CONN_WRITER | CONN_READER,                                                     \
       "SELECT " EVENT_IDENTITY ",delta,body FROM events WHERE rv=?")                               \
     X(ST_VERSION_GET, CONN_WRITER | CONN_READER,                                                   \
@@ -54,14 +52,13 @@ enum conn_kind { CONN_WRITER = 1, CONN_READER = 2 };
       "INSERT INTO objects(" OBJECT_IDENTITY ",body) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"              \
       " ON CONFLICT(id) DO UPDATE SET rv=excluded.rv,generation=excluded.generation,"              \
       "labels=excluded.labels,hash=excluded.hash,spec_hash=excluded.spec_hash,"                    \
-      "splice=excluded.splice,crc=excluded.crc,body=excluded.body")                                \
+      "splice=excluded.splice,crc=excluded.crc,body=excluded.body WHERE rv<>excluded.rv")          \
     X(ST_OBJECT_DROP, CONN_WRITER, "DELETE FROM objects WHERE id=?")                               \
     X(ST_OBJECT_GET, CONN_WRITER | CONN_READER,                                                    \
       "SELECT " OBJECT_IDENTITY ",body FROM objects WHERE id=?")                                   \
-    X(ST_OBJECT_FIND, CONN_WRITER,                                                                 \
-      "SELECT id,rv FROM objects WHERE resource=? AND ns=? AND name=?")                            \
+    X(ST_FOLD_SCAN, CONN_WRITER,                                                                   \
+      "SELECT rv,object,cause FROM events WHERE rv>? AND rv<=? ORDER BY rv LIMIT ?")               \
     X(ST_OBJECTS, CONN_READER, "SELECT " OBJECT_IDENTITY ",length(body) FROM objects ORDER BY id") \
-    X(ST_LAST_ROW, CONN_WRITER, "SELECT max(id) FROM objects")                                     \
     X(ST_META_SET, CONN_WRITER, "UPDATE meta SET v=? WHERE k=?")                                   \
     X(ST_AGE_ADD, CONN_WRITER, "INSERT OR REPLACE INTO ages VALUES(?,?)")                          \
     X(ST_AGES_DROP, CONN_WRITER,                                                                   \
@@ -120,20 +117,22 @@ static inline void stmt_resetp(sqlite3_stmt **st)
 
 /* Each row has two checksums in its column crc: one of all columns but the big ones, so that scans
  * which leave those out are verified too, and one of everything. */
-int row_bind_event(sqlite3_stmt *st, const struct event *ev);             /* ST_EVENT_ADD */
+int row_bind_event(sqlite3_stmt *st, row_t row, const struct event *ev);  /* ST_EVENT_ADD */
 int row_bind_object(sqlite3_stmt *st, row_t row, const struct event *ev); /* ST_OBJECT_PUT */
 
 /* The columns of the row at hand, borrowed from the statement until its next step or reset.
  * Errors: ERR_DATA_LOSS, naming the version. */
-enum errc row_event(sqlite3_stmt *st, struct event *ret, struct err *err) NODISCARD;
-enum errc row_event_identity(sqlite3_stmt *st, struct event *ret, size_t *ret_bytes,
-                             struct err *err) NODISCARD;
+enum errc row_event(sqlite3_stmt *st, struct event *ret, row_t *ret_row, struct err *err) NODISCARD;
+/* All but the deadline. */
+enum errc row_event_identity(sqlite3_stmt *st, struct engine_past *ret, struct err *err) NODISCARD;
 enum errc row_object(sqlite3_stmt *st, struct object **ret, struct err *err) NODISCARD;
 enum errc row_object_identity(sqlite3_stmt *st, struct engine_object *ret,
                               struct err *err) NODISCARD;
 
 /* As row_event_identity, but takes a damaged row as it is: compaction must get rid of it too. */
-void row_event_unchecked(sqlite3_stmt *st, struct event *ret, size_t *ret_bytes);
+void row_event_unchecked(sqlite3_stmt *st, struct engine_past *ret);
+/* Of the statement ST_FOLD_SCAN. */
+row_t row_of_event(sqlite3_stmt *st, rv_t *ret_rv, bool *ret_gone);
 
 /* A copy of an event whose texts lie in `texts`, which is overwritten. */
 void row_event_copy(const struct event *ev, struct buf *texts, struct event *ret);
@@ -148,10 +147,13 @@ enum errc row_load(struct conn *c, row_t row, rv_t rv, bool folded, struct objec
 /* See engine_sqlite_fold.c. */
 struct fold_pass {
     bool active;
-    struct dirty_row *rows; /* in order */
-    size_t n;
-    size_t next, done; /* of rows: folded by the transaction at hand, and by those committed */
-    rv_t head;         /* when it began */
+    bool merging;  /* everything is collected */
+    bool finished; /* with the transaction at hand */
+    rv_t at, upto; /* events in (at, upto] are still to be collected */
+    struct fold_item *items;
+    size_t n, cap;
+    struct fold_run *runs; /* of items */
+    size_t n_runs, cap_runs;
 };
 
 struct engine_sqlite {
@@ -173,17 +175,15 @@ struct engine_sqlite {
 
     struct conn w;       /* the one connection that writes; closed after a failed recover */
     bool suspect;        /* a commit failed: only recover may come next */
-    row_t next_row;      /* rows are never used again, so a late reader finds none or its own */
     struct buf recalled; /* the texts of the event that recall gave */
-    struct dirty dirty;  /* rows that lag behind their events */
     struct fold_pass pass;
     rv_t damaged;        /* an event that could not be folded; 0: none */
-    size_t fold_rows;    /* dirty ones that begin a pass */
-    _Atomic rv_t folded; /* no row lags behind an event at or below; the writer stores it */
+    size_t fold_events;  /* so many above base.folded begin a pass */
+    size_t fold_rows;    /* of a pass that go with one commit; 0: by its changes */
+    _Atomic rv_t folded; /* base.folded, for readers */
     int64_t kept_ms;     /* the store's own clock as last kept */
     struct {
-        row_t *rows;
-        size_t n, cap;
+        size_t n;
         struct aside *asides; /* those that set deadlines; their keys lie in keys */
         size_t n_asides;
         struct buf keys;
@@ -220,8 +220,6 @@ int engine_sqlite_bind_meta(struct engine_sqlite *s, const char *k, int64_t v);
 /* Commits if rc is SQLITE_OK, else rolls back; says what became of it. */
 enum errc engine_sqlite_end_txn(struct engine_sqlite *s, int rc, const char *doing,
                                 struct err *err) NODISCARD;
-/* The object's row in the table; 0 if there is none. */
-int engine_sqlite_find_row(struct conn *c, const struct key *k, row_t *ret, rv_t *ret_rv);
 
 /* engine_sqlite_aside.c */
 /* Within the transaction of a commit, once the changes have their rows: gives the asides theirs. */
@@ -245,18 +243,14 @@ void deadlines_fini(struct deadlines *d);
 /* engine_sqlite_fold.c */
 enum errc engine_sqlite_fold(struct engine *e, rv_t upto, size_t max_rows, bool *ret_done,
                              struct err *err);
-/* Within the transaction of a commit of n changes: some rows of the pass, if there is one to do. */
+/* Within the transaction of a commit of n changes: some of the pass, if there is one to do. */
 int fold_with_commit(struct engine_sqlite *s, size_t n);
-int fold_some(struct engine_sqlite *s, size_t max_rows);
 /* What the transaction folded is committed. */
 void fold_committed(struct engine_sqlite *s);
-/* What a commit, now told to the sink, leaves to be folded. */
-void fold_told(struct engine_sqlite *s, const struct change *changes, size_t n);
-/* After a fault: the rows of the pass stay dirty, so a later pass folds them again. */
+/* After a fault, and at the end: frees the pass; a later one folds the same again. */
 void fold_abandon(struct engine_sqlite *s);
-void fold_fini(struct engine_sqlite *s);
-/* At open: the dirty rows are those of the events in (folded, head]. */
-enum errc fold_find_dirty(struct engine_sqlite *s, struct err *err) NODISCARD;
+/* What a file says. */
+void fold_set(struct engine_sqlite *s, rv_t folded);
 
 /* engine_sqlite_recover.c */
 enum errc engine_sqlite_recover(struct engine *e, struct err *err);
@@ -267,16 +261,12 @@ enum errc engine_sqlite_state(struct conn *c, const struct epochs *epochs, rv_t 
                               rv_t *ret_floor, rv_t *ret_folded, struct err *err) NODISCARD;
 /* Events with after < rv <= upto, verified and without a gap; upto <= the head. */
 enum errc engine_sqlite_scan(struct conn *c, const struct epochs *epochs, rv_t after, rv_t upto,
-                             bool (*fn)(void *arg, const struct event *ev), void *arg,
+                             bool (*fn)(void *arg, const struct event *ev, row_t row), void *arg,
                              struct err *err) NODISCARD;
 enum errc engine_sqlite_reader_open(struct engine *e, struct engine_reader **ret, struct err *err);
 void engine_sqlite_reader_close(struct engine_reader *r);
 enum errc engine_sqlite_view_begin(struct engine_reader *r, rv_t *ret_head, struct err *err);
 void engine_sqlite_view_end(struct engine_reader *r);
-enum errc engine_sqlite_scan_keys(struct conn *c, const struct epochs *epochs, rv_t after,
-                                  rv_t upto,
-                                  bool (*fn)(void *arg, const struct event *ev, size_t bytes),
-                                  void *arg, struct err *err) NODISCARD;
 enum errc engine_sqlite_read_object(struct engine_reader *r, row_t row, rv_t rv,
                                     struct object **ret, struct err *err);
 enum errc engine_sqlite_read_owners(struct engine_reader *r, row_t row, struct buf *out,
@@ -287,7 +277,7 @@ enum errc engine_sqlite_history(struct engine_reader *r, rv_t after, rv_t upto,
                                 bool (*fn)(void *arg, const struct event *ev), void *arg,
                                 struct err *err);
 enum errc engine_sqlite_history_keys(struct engine_reader *r, rv_t after, rv_t upto,
-                                     bool (*fn)(void *arg, const struct event *ev, size_t bytes),
+                                     bool (*fn)(void *arg, const struct engine_past *past),
                                      void *arg, struct err *err);
 enum errc engine_sqlite_objects(struct engine_reader *r,
                                 bool (*fn)(void *arg, const struct engine_object *o), void *arg,

@@ -8,8 +8,9 @@
 #include "store/engine_lock.h"
 #include "store/engine_sqlite_impl.h"
 
-#define FOLD_ROWS (64 * 1024)
 #define TEXTS_MAX ((size_t)1 << 31)
+/* A start reads the events that are not folded; so these are bounded, whatever the history is. */
+#define FOLD_EVENTS (1000 * 1000)
 
 /* Makes the file before SQLite would, so that its mode is 0600 and the mode of the files beside it
  * follows; and makes its name durable. */
@@ -57,17 +58,6 @@ static enum errc settle_wal(struct conn *c, bool may_put_off, struct err *err)
     return OK;
 }
 
-static enum errc last_row(struct conn *c, row_t *ret, struct err *err)
-{
-    CLEANUP(stmt_resetp) sqlite3_stmt *st = c->st[ST_LAST_ROW];
-    int rc = sqlite3_step(st);
-    if (rc != SQLITE_ROW) {
-        return conn_fail(c->db, rc, "read the last row", err);
-    }
-    *ret = sqlite3_column_int64(st, 0);
-    return OK;
-}
-
 /* The file must still be the one we opened first. */
 static enum errc same_file(const struct engine_sqlite *s, const struct engine_identity *found,
                            struct err *err)
@@ -92,19 +82,16 @@ static enum errc attach_tables(struct engine_sqlite *s, rv_t told, rv_t *ret_hea
     if (code != OK) {
         return code;
     }
-    bool first = false;
     code = same_file(s, &facts.identity, err);
     if (code == OK && s->epochs.n == 0) {
         s->base.identity = facts.identity;
         memcpy(s->base.secret, facts.secret, sizeof(s->base.secret));
         s->base.run_ms = s->kept_ms = facts.run_ms;
         s->unclean = !facts.clean;
-        first = true;
         s->epochs = facts.epochs; /* Never changes while we run, so readers need no lock. */
         facts.epochs = (struct epochs){NULL, 0};
     }
     epochs_fini(&facts.epochs);
-    row_t row = 0;
     rv_t folded = 0;
     if (code == OK) {
         code = conn_prepare(&s->w, CONN_WRITER, err);
@@ -113,17 +100,11 @@ static enum errc attach_tables(struct engine_sqlite *s, rv_t told, rv_t *ret_hea
         code = engine_sqlite_state(&s->w, &s->epochs, ret_head, &s->base.floor, &folded, err);
     }
     if (code == OK) {
-        code = last_row(&s->w, &row, err);
-    }
-    if (code == OK) {
         code = settle_wal(&s->w, *ret_head <= told, err);
     }
     if (code == OK) {
-        s->next_row = row >= s->next_row ? row + 1 : s->next_row;
         engine_sqlite_count_free(s);
-        if (first) {
-            atomic_store(&s->folded, folded);
-        }
+        fold_set(s, folded);
     }
     return code;
 }
@@ -192,8 +173,7 @@ static void engine_freep(struct engine_sqlite **sp)
     }
     conn_close(&s->w);
     engine_lock_release(s->lock_fd);
-    fold_fini(s);
-    freep(&s->attempt.rows);
+    fold_abandon(s);
     freep(&s->attempt.asides);
     buf_fini(&s->attempt.keys);
     epochs_fini(&s->epochs);
@@ -211,10 +191,10 @@ enum errc engine_sqlite_open(const struct engine_sqlite_options *opt, struct eng
     CLEANUP(engine_freep) struct engine_sqlite *s = mem_zalloc(sizeof(*s));
     s->base.ops = &engine_sqlite_ops;
     s->lock_fd = -1;
-    s->next_row = 1;
     s->no_sync = opt->no_sync;
     s->max_bytes = opt->max_bytes;
-    s->fold_rows = opt->fold_rows != 0 ? opt->fold_rows : FOLD_ROWS;
+    s->fold_events = opt->fold_events != 0 ? opt->fold_events : FOLD_EVENTS;
+    s->fold_rows = opt->fold_rows;
     s->vfs = opt->vfs != NULL ? mem_strdup(opt->vfs) : NULL;
     buf_init(&s->recalled, TEXTS_MAX);
     buf_init(&s->attempt.keys, TEXTS_MAX);
@@ -233,9 +213,6 @@ enum errc engine_sqlite_open(const struct engine_sqlite_options *opt, struct eng
     if (code == OK) {
         /* Nobody was told of anything yet, and a full disk must not keep us from serving. */
         code = engine_sqlite_attach(s, UINT64_MAX, &s->base.head, err);
-    }
-    if (code == OK) {
-        code = fold_find_dirty(s, err);
     }
     if (code == OK) {
         code = read_ages(s, err);

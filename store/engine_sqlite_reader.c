@@ -12,7 +12,9 @@ struct engine_reader {
     struct engine_sqlite *s;
     struct conn c;
     bool in_view;
-    rv_t head, floor; /* of the view */
+    rv_t head, floor;           /* of the view */
+    struct deadlines deadlines; /* of the view, read when they are needed first */
+    bool knows_deadlines;
 };
 
 static sqlite3_int64 bound(rv_t rv)
@@ -91,6 +93,8 @@ void engine_sqlite_view_end(struct engine_reader *r)
     if (!sqlite3_get_autocommit(r->c.db)) {
         (void)conn_run(&r->c, ST_ROLLBACK);
     }
+    deadlines_fini(&r->deadlines);
+    r->knows_deadlines = false;
     r->in_view = false;
 }
 
@@ -119,7 +123,8 @@ enum errc engine_sqlite_read_event(struct engine_reader *r, rv_t rv, struct even
     sqlite3_bind_int64(st, 1, bound(rv));
     int rc = sqlite3_step(st);
     if (rc == SQLITE_ROW) {
-        return row_event(st, ret, err);
+        row_t row;
+        return row_event(st, ret, &row, err);
     }
     sqlite3_reset(st);
     if (rc == SQLITE_DONE) {
@@ -161,7 +166,7 @@ static enum errc scan_end(const struct scan *scan, struct conn *c, int rc, rv_t 
 }
 
 enum errc engine_sqlite_scan(struct conn *c, const struct epochs *epochs, rv_t after, rv_t upto,
-                             bool (*fn)(void *arg, const struct event *ev), void *arg,
+                             bool (*fn)(void *arg, const struct event *ev, row_t row), void *arg,
                              struct err *err)
 {
     CLEANUP(stmt_resetp) sqlite3_stmt *st = c->st[ST_HISTORY];
@@ -171,94 +176,91 @@ enum errc engine_sqlite_scan(struct conn *c, const struct epochs *epochs, rv_t a
     int rc;
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct event ev;
-        enum errc code = row_event(st, &ev, err);
+        row_t row;
+        enum errc code = row_event(st, &ev, &row, err);
         if (code == OK) {
             code = scan_check(&scan, ev.rv, err);
         }
-        if (code != OK || !fn(arg, &ev)) {
+        if (code != OK || !fn(arg, &ev, row)) {
             return code;
         }
     }
     return scan_end(&scan, c, rc, upto, err);
+}
+
+struct reading {
+    bool (*fn)(void *arg, const struct event *ev);
+    void *arg;
+};
+
+static bool give_event(void *arg, const struct event *ev, row_t row)
+{
+    (void)row;
+    const struct reading *reading = arg;
+    return reading->fn(reading->arg, ev);
+}
+
+/* Cuts `upto` to the view. */
+static enum errc begin_history(const struct engine_reader *r, rv_t after, rv_t *upto,
+                               struct err *err)
+{
+    assert(r->in_view);
+    if (after < r->floor) {
+        return err_version(err, ERR_EXPIRED, after, r->floor, r->head);
+    }
+    *upto = *upto < r->head ? *upto : r->head;
+    return OK;
 }
 
 enum errc engine_sqlite_history(struct engine_reader *r, rv_t after, rv_t upto,
                                 bool (*fn)(void *arg, const struct event *ev), void *arg,
                                 struct err *err)
 {
-    assert(r->in_view);
-    if (after < r->floor) {
-        return err_version(err, ERR_EXPIRED, after, r->floor, r->head);
+    struct reading reading = {fn, arg};
+    enum errc code = begin_history(r, after, &upto, err);
+    if (code != OK || after >= upto) {
+        return code;
     }
-    upto = upto < r->head ? upto : r->head;
-    return after < upto ? engine_sqlite_scan(&r->c, &r->s->epochs, after, upto, fn, arg, err) : OK;
+    return engine_sqlite_scan(&r->c, &r->s->epochs, after, upto, give_event, &reading, err);
 }
 
-enum errc engine_sqlite_scan_keys(struct conn *c, const struct epochs *epochs, rv_t after,
-                                  rv_t upto,
-                                  bool (*fn)(void *arg, const struct event *ev, size_t bytes),
-                                  void *arg, struct err *err)
+static enum errc know_deadlines(struct engine_reader *r, struct err *err)
 {
-    if (after >= upto) {
-        return OK;
+    enum errc code = r->knows_deadlines ? OK : deadlines_read(&r->c, &r->deadlines, err);
+    r->knows_deadlines = code == OK;
+    return code;
+}
+
+enum errc engine_sqlite_history_keys(struct engine_reader *r, rv_t after, rv_t upto,
+                                     bool (*fn)(void *arg, const struct engine_past *past),
+                                     void *arg, struct err *err)
+{
+    enum errc code = begin_history(r, after, &upto, err);
+    if (code != OK || after >= upto) {
+        return code;
     }
-    CLEANUP(stmt_resetp) sqlite3_stmt *st = c->st[ST_HISTORY_KEYS];
-    struct scan scan = {epochs, epochs_next(epochs, after)};
+    code = know_deadlines(r, err);
+    if (code != OK) {
+        return code;
+    }
+    CLEANUP(stmt_resetp) sqlite3_stmt *st = r->c.st[ST_HISTORY_KEYS];
+    struct scan scan = {&r->s->epochs, epochs_next(&r->s->epochs, after)};
     sqlite3_bind_int64(st, 1, bound(after));
     sqlite3_bind_int64(st, 2, bound(upto));
     sqlite3_bind_int64(st, 3, -1);
     int rc;
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-        struct event ev;
-        size_t bytes;
-        enum errc code = row_event_identity(st, &ev, &bytes, err);
+        struct engine_past past;
+        code = row_event_identity(st, &past, err);
         if (code == OK) {
-            code = scan_check(&scan, ev.rv, err);
+            code = scan_check(&scan, past.event.rv, err);
         }
-        if (code != OK || !fn(arg, &ev, bytes)) {
+        past.deadline_ms = deadlines_find(&r->deadlines, past.row);
+        if (code != OK || !fn(arg, &past)) {
             return code;
         }
     }
-    return scan_end(&scan, c, rc, upto, err);
-}
-
-enum errc engine_sqlite_history_keys(struct engine_reader *r, rv_t after, rv_t upto,
-                                     bool (*fn)(void *arg, const struct event *ev, size_t bytes),
-                                     void *arg, struct err *err)
-{
-    assert(r->in_view);
-    if (after < r->floor) {
-        return err_version(err, ERR_EXPIRED, after, r->floor, r->head);
-    }
-    upto = upto < r->head ? upto : r->head;
-    return engine_sqlite_scan_keys(&r->c, &r->s->epochs, after, upto, fn, arg, err);
-}
-
-/* An object whose row lags behind, from its last event. */
-static enum errc tell_dirty(struct engine_reader *r, const struct dirty_row *d, int64_t deadline_ms,
-                            bool (*fn)(void *arg, const struct engine_object *o), void *arg,
-                            bool *ret_go_on, struct err *err)
-{
-    /* Its identity only: a damaged body must not keep the others from being served. */
-    CLEANUP(stmt_resetp) sqlite3_stmt *st = r->c.st[ST_HISTORY_KEYS];
-    struct event ev;
-    size_t bytes;
-    sqlite3_bind_int64(st, 1, bound(d->rv - 1));
-    sqlite3_bind_int64(st, 2, bound(d->rv));
-    sqlite3_bind_int64(st, 3, 1);
-    int rc = sqlite3_step(st);
-    enum errc code = rc == SQLITE_ROW ? row_event_identity(st, &ev, &bytes, err)
-                                      : conn_fail(r->c.db, rc, "read the objects", err);
-    if (code == OK) {
-        const struct engine_object o = {.row = d->row,
-                                        .rv = ev.rv,
-                                        .generation = ev.generation,
-                                        .key = ev.key,
-                                        .labels = ev.labels,
-                                        .deadline_ms = deadline_ms};
-        *ret_go_on = fn(arg, &o);
-    }
-    return code;
+    return scan_end(&scan, &r->c, rc, upto, err);
 }
 
 enum errc engine_sqlite_objects(struct engine_reader *r,
@@ -266,34 +268,16 @@ enum errc engine_sqlite_objects(struct engine_reader *r,
                                 struct err *err)
 {
     assert(r->in_view);
-    const struct dirty *dirty = &r->s->dirty; /* before the first commit: nobody changes it */
     CLEANUP(stmt_resetp) sqlite3_stmt *st = r->c.st[ST_OBJECTS];
-    CLEANUP(deadlines_fini) struct deadlines deadlines = {.n = 0};
-    enum errc code = deadlines_read(&r->c, &deadlines, err);
-    if (code != OK) {
-        return code;
-    }
-    int rc;
-    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+    enum errc code = know_deadlines(r, err);
+    int rc = SQLITE_DONE;
+    while (code == OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct engine_object o;
         code = row_object_identity(st, &o, err);
-        if (code != OK) {
-            return code;
-        }
-        o.deadline_ms = deadlines_find(&deadlines, o.row);
-        if (dirty_find(dirty, o.row) == NULL && !fn(arg, &o)) {
+        o.deadline_ms = deadlines_find(&r->deadlines, o.row);
+        if (code == OK && !fn(arg, &o)) {
             return OK;
         }
     }
-    if (rc != SQLITE_DONE) {
-        return conn_fail(r->c.db, rc, "read the objects", err);
-    }
-    bool go_on = true;
-    for (size_t i = 0; i < dirty->cap && go_on && code == OK; i++) {
-        if (dirty->v[i].row != 0 && !dirty->v[i].gone) {
-            code = tell_dirty(r, &dirty->v[i], deadlines_find(&deadlines, dirty->v[i].row), fn, arg,
-                              &go_on, err);
-        }
-    }
-    return code;
+    return code != OK || rc == SQLITE_DONE ? code : conn_fail(r->c.db, rc, "read the objects", err);
 }

@@ -22,7 +22,7 @@ static void untold_fini(struct untold *u)
     freep(&u->texts);
 }
 
-static bool untold_add(void *arg, const struct event *ev)
+static bool untold_add(void *arg, const struct event *ev, row_t row)
 {
     struct untold *u = arg;
     if (u->n == u->cap) {
@@ -30,7 +30,7 @@ static bool untold_add(void *arg, const struct event *ev)
         u->changes = mem_realloc(u->changes, u->cap * sizeof(*u->changes));
         u->texts = mem_realloc(u->texts, u->cap * sizeof(*u->texts));
     }
-    u->changes[u->n].row = 0;
+    u->changes[u->n].row = row;
     u->changes[u->n].txn_more = (size_t)(ev->txn_end - ev->rv);
     buf_init(&u->texts[u->n], TEXTS_MAX);
     row_event_copy(ev, &u->texts[u->n], &u->changes[u->n].event);
@@ -52,12 +52,8 @@ static enum errc tell(struct engine_sqlite *s, rv_t head, struct err *err)
     if (code != OK) {
         return code;
     }
-    for (size_t i = 0; i < u.n; i++) {
-        u.changes[i].row = s->attempt.rows[i];
-    }
     s->base.head = head;
     s->suspect = false;
-    fold_told(s, u.changes, u.n);
     if (u.n != 0 && s->base.sink.committed != NULL) {
         const struct commit c = {.changes = u.changes,
                                  .n = u.n,

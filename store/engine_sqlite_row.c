@@ -15,9 +15,10 @@
 
 enum event_column {
     EV_RV,
+    EV_OBJECT,
+    EV_CAUSE,
     EV_TXN_END,
     EV_TIME,
-    EV_CAUSE,
     EV_RESOURCE,
     EV_NS,
     EV_NAME,
@@ -57,10 +58,11 @@ static uint64_t sum_str(struct str s)
     return htole64(s.n != 0 ? XXH3_64bits(s.p, s.n) : 0);
 }
 
-static uint64_t event_sum(const struct event *ev, size_t delta_n, size_t body_n)
+static uint64_t event_sum(const struct event *ev, row_t row, size_t delta_n, size_t body_n)
 {
     const uint64_t v[] = {
         htole64(ev->rv),
+        htole64((uint64_t)row),
         htole64(ev->txn_end),
         htole64((uint64_t)ev->time),
         htole64((uint64_t)ev->cause),
@@ -139,10 +141,12 @@ static int bind_u64(sqlite3_stmt *st, int at, uint64_t v)
 }
 
 /* Binding fails only when memory runs out or a text is above SQLite's limit; one answer for all. */
-int row_bind_event(sqlite3_stmt *st, const struct event *ev)
+int row_bind_event(sqlite3_stmt *st, row_t row, const struct event *ev)
 {
-    int64_t crc = whole_crc(event_sum(ev, ev->delta.n, ev->body.n), ev->delta, ev->body);
+    int64_t crc = whole_crc(event_sum(ev, row, ev->delta.n, ev->body.n), ev->delta, ev->body);
     int rc = bind_u64(st, EV_RV + 1, ev->rv);
+    rc |= (rv_t)row == ev->rv ? sqlite3_bind_null(st, EV_OBJECT + 1)
+                              : sqlite3_bind_int64(st, EV_OBJECT + 1, row);
     rc |= ev->txn_end == ev->rv ? sqlite3_bind_null(st, EV_TXN_END + 1)
                                 : bind_u64(st, EV_TXN_END + 1, ev->txn_end);
     rc |= sqlite3_bind_int64(st, EV_TIME + 1, ev->time);
@@ -220,9 +224,15 @@ static enum errc damaged_object(const struct engine_object *o, struct err *err)
                    STR_ARG(o->key.resource), STR_ARG(o->key.name), o->rv);
 }
 
-static void event_columns(sqlite3_stmt *st, struct event *ret)
+static bool column_is_null(sqlite3_stmt *st, int at)
+{
+    return sqlite3_column_type(st, at) == SQLITE_NULL;
+}
+
+static void event_columns(sqlite3_stmt *st, struct event *ret, row_t *ret_row)
 {
     ret->rv = column_u64(st, EV_RV);
+    *ret_row = column_is_null(st, EV_OBJECT) ? (row_t)ret->rv : sqlite3_column_int64(st, EV_OBJECT);
     ret->txn_end =
         sqlite3_column_type(st, EV_TXN_END) == SQLITE_NULL ? ret->rv : column_u64(st, EV_TXN_END);
     ret->time = sqlite3_column_int64(st, EV_TIME);
@@ -236,9 +246,8 @@ static void event_columns(sqlite3_stmt *st, struct event *ret)
     ret->splice = (uint32_t)sqlite3_column_int64(st, EV_SPLICE);
     ret->prev_splice = (uint32_t)sqlite3_column_int64(st, EV_PREV_SPLICE);
     ret->labels = column(st, EV_LABELS);
-    ret->prev_labels = sqlite3_column_type(st, EV_PREV_LABELS) == SQLITE_NULL
-                           ? ret->labels
-                           : column(st, EV_PREV_LABELS);
+    ret->prev_labels =
+        column_is_null(st, EV_PREV_LABELS) ? ret->labels : column(st, EV_PREV_LABELS);
     ret->request_id = column(st, EV_REQUEST_ID);
     ret->manager = column(st, EV_MANAGER);
     ret->hash = column_u64(st, EV_HASH);
@@ -247,35 +256,43 @@ static void event_columns(sqlite3_stmt *st, struct event *ret)
     ret->body = STR_EMPTY;
 }
 
-enum errc row_event(sqlite3_stmt *st, struct event *ret, struct err *err)
+enum errc row_event(sqlite3_stmt *st, struct event *ret, row_t *ret_row, struct err *err)
 {
-    event_columns(st, ret);
+    event_columns(st, ret, ret_row);
     ret->delta = column(st, EV_DELTA);
     ret->body = column(st, EV_BODY);
-    uint64_t identity = event_sum(ret, ret->delta.n, ret->body.n);
+    uint64_t identity = event_sum(ret, *ret_row, ret->delta.n, ret->body.n);
     if (sqlite3_column_int64(st, EV_CRC) != whole_crc(identity, ret->delta, ret->body)) {
         return damaged_event(ret->rv, err);
     }
     return OK;
 }
 
-void row_event_unchecked(sqlite3_stmt *st, struct event *ret, size_t *ret_bytes)
+void row_event_unchecked(sqlite3_stmt *st, struct engine_past *ret)
 {
-    event_columns(st, ret);
-    *ret_bytes = engine_event_bytes(ret, (size_t)sqlite3_column_int64(st, EV_DELTA),
+    event_columns(st, &ret->event, &ret->row);
+    ret->deadline_ms = 0;
+    ret->bytes = engine_event_bytes(&ret->event, (size_t)sqlite3_column_int64(st, EV_DELTA),
                                     (size_t)sqlite3_column_int64(st, EV_BODY));
 }
 
-enum errc row_event_identity(sqlite3_stmt *st, struct event *ret, size_t *ret_bytes,
-                             struct err *err)
+enum errc row_event_identity(sqlite3_stmt *st, struct engine_past *ret, struct err *err)
 {
-    row_event_unchecked(st, ret, ret_bytes);
-    uint64_t identity = event_sum(ret, (size_t)sqlite3_column_int64(st, EV_DELTA),
+    row_event_unchecked(st, ret);
+    uint64_t identity = event_sum(&ret->event, ret->row, (size_t)sqlite3_column_int64(st, EV_DELTA),
                                   (size_t)sqlite3_column_int64(st, EV_BODY));
     if (!identity_matches(sqlite3_column_int64(st, EV_CRC), identity)) {
-        return damaged_event(ret->rv, err);
+        return damaged_event(ret->event.rv, err);
     }
     return OK;
+}
+
+row_t row_of_event(sqlite3_stmt *st, rv_t *ret_rv, bool *ret_gone)
+{
+    const struct event ev = {.cause = (enum cause)sqlite3_column_int(st, EV_CAUSE)};
+    *ret_rv = column_u64(st, EV_RV);
+    *ret_gone = event_is_delete(&ev);
+    return column_is_null(st, EV_OBJECT) ? (row_t)*ret_rv : sqlite3_column_int64(st, EV_OBJECT);
 }
 
 static void object_columns(sqlite3_stmt *st, struct engine_object *ret)
@@ -377,7 +394,8 @@ static enum errc load_from_event(struct conn *c, rv_t rv, struct object **ret, s
         return err_set(err, ERR_NOT_FOUND, "no event of version %" PRIu64, rv);
     }
     struct event ev;
-    enum errc code = row_event(st, &ev, err);
+    row_t row;
+    enum errc code = row_event(st, &ev, &row, err);
     if (code == OK && event_is_delete(&ev)) {
         code = err_set(err, ERR_NOT_FOUND, "version %" PRIu64 " is a deletion", rv);
     }

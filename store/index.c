@@ -8,52 +8,14 @@
 #include "store/index.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <uthash.h>
 
-struct interned {
-    UT_hash_handle hh;
-    size_t refs;
-    size_t objects; /* of a resource */
-    uint32_t id;
-    uint32_t n;
-    char p[];
-};
-
-struct place_key {
-    struct interned *resource, *ns;
-};
-
-struct place {
-    struct place_key key; /* holds a reference to each */
-    UT_hash_handle hh;
-    size_t refs;
-    size_t objects;
-};
-
-RB_HEAD(entries, index_entry);
-
-struct index {
-    pthread_mutex_t mu;
-    struct entries entries;
-    struct interned *resources, *texts; /* resources apart: they are counted and limited */
-    struct place *places;
-    struct place *last_place; /* the one last made or found; NULL */
-    uint32_t last_id;
-    rv_t head;
-    size_t objects;
-};
+#include "store/index_impl.h"
 
 /* Versions are below 2^63, as SQLite's integers are signed; the bit above says that the event made
  * the object. */
 #define KEPT_CREATED (UINT64_C(1) << 63)
 #define KEPT_RV(v)   ((v) & ~KEPT_CREATED)
-
-static struct str interned_str(const struct interned *t)
-{
-    return (struct str){t->p, t->n};
-}
 
 struct key index_key(const struct index_entry *e)
 {
@@ -246,23 +208,28 @@ static rv_t *kept(const struct index_entry *e)
     return e->cap_kept != 0 ? e->kept.many + e->first_kept : (rv_t *)(uintptr_t)&e->kept.one;
 }
 
-/* Room for one more behind the last. What was forgotten in front is used again before it grows. */
-static void kept_room(struct index_entry *e)
+/* Room for one more at either end. What was forgotten in front is used again before it grows. */
+static void kept_room(struct index_entry *e, bool in_front)
 {
     if (e->cap_kept == 0 && e->n_kept == 1) {
         rv_t *many = mem_alloc(4 * sizeof *many);
         many[0] = e->kept.one;
         e->kept.many = many;
         e->cap_kept = 4;
-    } else if (e->cap_kept != 0 && e->first_kept + e->n_kept == e->cap_kept) {
-        if (e->first_kept > e->cap_kept / 2) {
-            memmove(e->kept.many, kept(e), e->n_kept * sizeof(rv_t));
-            e->first_kept = 0;
-        } else {
-            e->cap_kept *= 2;
-            e->kept.many = mem_realloc(e->kept.many, e->cap_kept * sizeof(rv_t));
-        }
     }
+    bool full = in_front ? e->first_kept == 0 : e->first_kept + e->n_kept == e->cap_kept;
+    if (e->cap_kept == 0 || !full) {
+        return;
+    }
+    if (e->n_kept > e->cap_kept / 2) {
+        e->cap_kept *= 2;
+        e->kept.many = mem_realloc(e->kept.many, e->cap_kept * sizeof(rv_t));
+    }
+    /* Some of it at the other end too, or the two would push each other to and fro. */
+    uint32_t room = e->cap_kept - e->n_kept;
+    uint32_t first = in_front ? room - room / 4 : 0;
+    memmove(e->kept.many + first, kept(e), e->n_kept * sizeof(rv_t));
+    e->first_kept = first;
 }
 
 /* Index of the first kept version > rv. */
@@ -295,17 +262,32 @@ rv_t index_kept_upto(const struct index_entry *e, rv_t rv)
     return i > 0 ? KEPT_RV(kept(e)[i - 1]) : 0;
 }
 
-static void kept_insert(struct index_entry *e, rv_t rv, bool created)
+void index_entry_keep(struct index_entry *e, rv_t rv, bool created)
 {
     uint32_t at = kept_upper(e, rv);
     if (at > 0 && KEPT_RV(kept(e)[at - 1]) == rv) {
         return;
     }
-    kept_room(e);
-    rv_t *v = kept(e);
-    memmove(v + at + 1, v + at, (e->n_kept - at) * sizeof *v);
-    v[at] = rv | (created ? KEPT_CREATED : 0);
+    bool in_front = at == 0 && e->n_kept != 0;
+    kept_room(e, in_front);
+    if (in_front) {
+        e->first_kept--;
+    } else {
+        rv_t *v = kept(e);
+        memmove(v + at + 1, v + at, (e->n_kept - at) * sizeof *v);
+    }
+    kept(e)[at] = rv | (created ? KEPT_CREATED : 0);
     e->n_kept++;
+}
+
+struct index_entry *index_entry_new(struct index *x, const struct key *k)
+{
+    struct index_entry *e = mem_zalloc(sizeof *e + k->name.n + 1);
+    e->place = place_ref(x, k->resource, k->ns);
+    e->labels = intern(x, &x->texts, STR_EMPTY);
+    e->name_len = (uint16_t)k->name.n;
+    memcpy(e->name, k->name.p, k->name.n);
+    return e;
 }
 
 static struct index_entry *entry_make(struct index *x, const struct key *k)
@@ -314,11 +296,7 @@ static struct index_entry *entry_make(struct index *x, const struct key *k)
     if (e != NULL) {
         return e;
     }
-    e = mem_zalloc(sizeof *e + k->name.n + 1);
-    e->place = place_ref(x, k->resource, k->ns);
-    e->labels = intern(x, &x->texts, STR_EMPTY);
-    e->name_len = (uint16_t)k->name.n;
-    memcpy(e->name, k->name.p, k->name.n);
+    e = index_entry_new(x, k);
     struct index_entry *there = RB_INSERT(entries, &x->entries, e);
     assert(there == NULL);
     return e;
@@ -332,42 +310,41 @@ static void set_labels(struct index *x, struct index_entry *e, struct str labels
     }
 }
 
-/* One object more or less (4). */
-static void count_object(struct index *x, struct index_entry *e, int by)
+void index_entry_count(struct index *x, struct index_entry *e, int by)
 {
     x->objects += (size_t)by;
     e->place->objects += (size_t)by;
     e->place->key.resource->objects += (size_t)by;
 }
 
-void index_load(struct index *x, const struct engine_object *o)
+void index_entry_load(struct index *x, struct index_entry *e, const struct engine_object *o)
 {
-    struct index_entry *e = entry_make(x, &o->key);
-    assert(e->rv == 0);
     e->row = o->row;
     e->rv = o->rv;
     e->generation = o->generation;
     set_labels(x, e, o->labels);
-    count_object(x, e, 1);
 }
 
 void index_keep(struct index *x, const struct key *k, rv_t rv, bool created)
 {
-    kept_insert(entry_make(x, k), rv, created);
+    index_entry_keep(entry_make(x, k), rv, created);
 }
 
 void index_commit(struct index *x, const struct change *c)
 {
     struct index_entry *e = entry_make(x, &c->event.key);
-    kept_insert(e, c->event.rv, c->event.prev_rv == 0);
+    index_entry_keep(e, c->event.rv, c->event.prev_rv == 0);
     x->head = c->event.rv;
     bool was = e->rv != 0;
     bool is = !event_is_delete(&c->event);
-    e->rv = is ? c->event.rv : 0;
-    e->row = is ? c->row : 0;
-    e->generation = c->event.generation;
-    set_labels(x, e, is ? c->event.labels : STR_EMPTY);
-    count_object(x, e, (is ? 1 : 0) - (was ? 1 : 0));
+    const struct engine_object o = {
+        .row = is ? c->row : 0,
+        .rv = is ? c->event.rv : 0,
+        .generation = c->event.generation,
+        .labels = is ? c->event.labels : STR_EMPTY,
+    };
+    index_entry_load(x, e, &o);
+    index_entry_count(x, e, (is ? 1 : 0) - (was ? 1 : 0));
 }
 
 void index_forget(struct index *x, struct index_entry *e, rv_t rv)

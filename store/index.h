@@ -60,7 +60,6 @@ rv_t index_kept_after(const struct index_entry *e, rv_t rv, bool *ret_created);
 /* The last kept version <= rv; 0: there is none. */
 rv_t index_kept_upto(const struct index_entry *e, rv_t rv);
 
-void index_load(struct index *x, const struct engine_object *o); /* at start-up */
 /* An event of the past; created: it made the object. */
 void index_keep(struct index *x, const struct key *k, rv_t rv, bool created);
 void index_commit(struct index *x, const struct change *c);         /* an event of now */

@@ -1,35 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Start-up: the objects and the recent request ids before anything is served; the kept versions of
- * each key by a job of the reader meanwhile. What needs those (older views, compaction) waits for
- * `loaded`. */
+/* Start-up: everything that is needed to serve comes from one scan of the objects and one of the
+ * newest events: the objects as they are, recent request ids, and the kept versions of each key. A
+ * history that is longer than LOAD_EVENTS, which the default limits keep it from, is read further
+ * back by a job of the reader meanwhile; what needs the oldest versions (older views, compaction)
+ * waits for `loaded`. */
 #include <stdlib.h>
 
+#include "store/index_build.h"
 #include "store/store_impl.h"
 
-#define LOAD_STEP 1024 /* events of one step */
+#define LOAD_EVENTS (1100 * 1000)
+#define LOAD_STEP   1024 /* events of one step of the job */
 
-static bool load_object(void *arg, const struct engine_object *o)
-{
-    struct store *s = arg;
-    index_load(s->index, o);
-    return true;
-}
-
-struct recent {
+struct loading {
+    struct store *store;
+    struct index_builder *builder;
     struct requests *requests;
     wall_ms_t wall;
     mono_ms_t mono;
+    uint64_t events, bytes;
+    struct err *err;
+    enum errc rc;
 };
 
-static bool load_request(void *arg, const struct event *ev, size_t bytes)
+static bool load_object(void *arg, const struct engine_object *o)
 {
-    (void)bytes;
-    const struct recent *r = arg;
-    if (ev->request_id.n != REQUEST_ID_LEN || r->wall - ev->time > REQUESTS_KEEP_MS) {
-        return true;
+    struct loading *l = arg;
+    l->rc = index_build_object(l->builder, o, l->err);
+    return l->rc == OK;
+}
+
+static void load_request(const struct loading *l, const struct event *ev)
+{
+    if (ev->request_id.n != REQUEST_ID_LEN || l->wall - ev->time > REQUESTS_KEEP_MS) {
+        return;
     }
     struct answer a = requests_answer_of(ev);
-    requests_keep(r->requests, (const uint8_t *)ev->request_id.p, &a, r->mono);
+    requests_keep(l->requests, (const uint8_t *)ev->request_id.p, &a, l->mono);
+}
+
+static bool load_event(void *arg, const struct engine_past *p)
+{
+    struct loading *l = arg;
+    index_build_event(l->builder, p);
+    load_request(l, &p->event);
+    l->events++;
+    l->bytes += p->bytes;
     return true;
 }
 
@@ -42,6 +58,9 @@ static enum errc load_definitions(struct store *s, struct engine_reader *r, stru
         if (!str_eq(k.resource, first.resource) || !str_eq(k.ns, first.ns)) {
             break;
         }
+        if (e->rv == 0) {
+            continue;
+        }
         CLEANUP(object_unrefp) struct object *o = NULL;
         enum errc rc = s->engine->ops->read_object(r, e->row, e->rv, &o, err);
         if (rc != OK) {
@@ -52,33 +71,63 @@ static enum errc load_definitions(struct store *s, struct engine_reader *r, stru
     return OK;
 }
 
-enum errc load_objects(struct store *s, struct requests *requests, struct err *err)
+/* Events up to here are left to the job. */
+static rv_t load_from(const struct engine *e)
+{
+    rv_t from = e->head > LOAD_EVENTS ? e->head - LOAD_EVENTS : 0;
+    from = from < e->folded ? from : e->folded;
+    return from > e->floor ? from : e->floor;
+}
+
+static enum errc load_in_view(struct loading *l, struct engine_reader *r)
+{
+    const struct engine *e = l->store->engine;
+    rv_t from = load_from(e);
+    enum errc rc = e->ops->objects(r, load_object, l, l->err);
+    rc = rc != OK ? rc : l->rc;
+    if (rc != OK) {
+        return rc;
+    }
+    /* Without these events watches and writes go on; views of older versions, which need all, and
+     * compaction cannot. */
+    rc = e->ops->history_keys(r, from, e->folded, load_event, l, l->err);
+    if (rc == ERR_DATA_LOSS) {
+        atomic_store(&l->store->loaded, LOAD_FAILED);
+    } else if (rc == OK && from == e->floor) {
+        atomic_store(&l->store->loaded, LOAD_DONE);
+    } else if (rc != OK) {
+        return rc;
+    }
+    return e->ops->history_keys(r, e->folded, e->head, load_event, l, l->err);
+}
+
+enum errc load_start(struct store *s, struct requests *requests, struct err *err)
 {
     const struct engine_ops *ops = s->engine->ops;
     struct engine_reader *r = NULL;
     rv_t head = 0;
+    struct loading l = {
+        .store = s,
+        .requests = requests,
+        .wall = clock_wall(s->clock),
+        .mono = clock_mono(s->clock),
+        .err = err,
+        .rc = OK,
+    };
     enum errc rc = ops->reader_open(s->engine, &r, err);
     if (rc != OK) {
         return rc;
     }
+    index_lock(s->index);
+    l.builder = index_builder_new(s->index);
     rc = ops->view_begin(r, &head, err);
-    if (rc == OK) {
-        index_lock(s->index);
-        rc = ops->objects(r, load_object, s, err);
-        if (rc == OK) {
-            rc = load_definitions(s, r, err);
-        }
-        index_unlock(s->index);
-        if (rc == OK) {
-            rv_t floor = s->engine->floor;
-            rv_t from = head > REQUESTS_MAX ? head - REQUESTS_MAX : 0;
-            struct recent recent = {requests, clock_wall(s->clock), clock_mono(s->clock)};
-            rc =
-                ops->history_keys(r, from > floor ? from : floor, head, load_request, &recent, err);
-        }
-        ops->view_end(r);
-    }
+    rc = rc == OK ? load_in_view(&l, r) : rc;
+    index_builder_finish(l.builder);
+    rc = rc == OK ? load_definitions(s, r, err) : rc;
+    index_unlock(s->index);
     ops->reader_close(r);
+    atomic_fetch_add(&s->history_events, l.events);
+    atomic_fetch_add(&s->history_bytes, l.bytes);
     return rc;
 }
 
@@ -92,46 +141,50 @@ struct past {
 struct history_job {
     struct read_job job;
     struct store *store;
-    rv_t at, upto; /* events in (at, upto] are still to come */
+    rv_t floor, at; /* events in (floor, at] are still to come; the newest of them first, since
+                       they go in front of what an entry has already */
+    rv_t step;      /* versions to look at next; not all of them need be there */
+    bool over;      /* there were too many */
     uint64_t events, bytes;
     struct past past[LOAD_STEP]; /* of this step */
     size_t n;
     struct buf texts;
 };
 
-static bool load_event(void *arg, const struct event *ev, size_t bytes)
+static bool take_past(void *arg, const struct engine_past *p)
 {
     struct history_job *j = arg;
-    const struct key *k = &ev->key;
-    j->past[j->n++] = (struct past){ev->rv, ev->prev_rv == 0, (uint16_t)k->resource.n,
+    const struct key *k = &p->event.key;
+    j->over = j->n == LOAD_STEP;
+    if (j->over) {
+        return false;
+    }
+    j->past[j->n++] = (struct past){p->event.rv, p->event.prev_rv == 0, (uint16_t)k->resource.n,
                                     (uint16_t)k->ns.n, (uint16_t)k->name.n};
     buf_adds(&j->texts, k->resource);
     buf_adds(&j->texts, k->ns);
     buf_adds(&j->texts, k->name);
-    j->events++;
-    j->bytes += bytes;
-    j->at = ev->rv;
-    return j->n < LOAD_STEP;
+    j->bytes += p->bytes;
+    return true;
 }
 
 /* What was read goes into the index; the lock is not held while reading. */
 static void keep_past(struct history_job *j)
 {
-    const char *p = j->texts.p;
+    const char *p = j->texts.p + j->texts.n;
     index_lock(j->store->index);
-    for (size_t i = 0; i < j->n; i++) {
+    for (size_t i = j->n; i-- > 0;) {
         const struct past *e = &j->past[i];
+        p -= e->resource_n + e->ns_n + e->name_n;
         struct key k = {
             {p,                           e->resource_n},
             {p + e->resource_n,           e->ns_n      },
             {p + e->resource_n + e->ns_n, e->name_n    }
         };
         index_keep(j->store->index, &k, e->rv, e->created);
-        p = k.name.p + k.name.n;
     }
     index_unlock(j->store->index);
-    j->n = 0;
-    buf_clear(&j->texts);
+    j->events += j->n;
 }
 
 static void history_free(struct history_job *j)
@@ -147,14 +200,25 @@ static bool history_step(struct read_job *job, struct engine_reader *r)
     const struct engine_ops *ops = s->engine->ops;
     struct err err = {0};
     rv_t shown = 0;
+    rv_t from = j->at - j->floor > j->step ? j->at - j->step : j->floor;
+    uint64_t bytes = j->bytes;
+    j->n = 0;
+    j->over = false;
+    buf_clear(&j->texts);
     enum errc rc = ops->view_begin(r, &shown, &err);
     if (rc == OK) {
-        rc = ops->history_keys(r, j->at, j->upto, load_event, j, &err);
+        rc = ops->history_keys(r, from, j->at, take_past, j, &err);
         ops->view_end(r);
     }
-    bool full = j->n == LOAD_STEP;
+    if (rc == OK && j->over) {
+        j->step /= 2;
+        j->bytes = bytes;
+        return false;
+    }
     keep_past(j);
-    if (rc == OK && full && j->at < j->upto) {
+    j->at = from;
+    j->step = j->n == 0 ? j->step * 2 : LOAD_STEP; /* between two epochs there are none for long */
+    if (rc == OK && j->at > j->floor) {
         return false;
     }
     atomic_fetch_add(&s->history_events, j->events);
@@ -178,8 +242,9 @@ struct read_job *load_history_job(struct store *s)
     j->job.step = history_step;
     j->job.refuse = history_refuse;
     j->store = s;
-    j->at = s->engine->floor;
-    j->upto = s->engine->head;
+    j->floor = s->engine->floor;
+    j->at = load_from(s->engine);
+    j->step = LOAD_STEP;
     buf_init(&j->texts, SIZE_MAX);
     return &j->job;
 }

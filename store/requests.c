@@ -1,73 +1,124 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A ring of answers, oldest first, and a table of their places in it, by the hash of the request's
+ * id: open addressing, a power of two of places, at most half of them taken. */
 #include "store/requests.h"
 
 #include <stdlib.h>
-#include <uthash.h>
 #include <xxhash.h>
 
+#define RING_MIN 1024
+
 struct request {
-    UT_hash_handle hh;
-    TAILQ_ENTRY(request) by_age;
+    uint8_t id[REQUEST_ID_LEN];
     mono_ms_t since;
     struct answer answer;
-    uint8_t id[REQUEST_ID_LEN];
 };
 
 struct requests {
-    struct request *table;
-    TAILQ_HEAD(, request) oldest_first;
+    struct request *ring; /* cap of them, a power of two; from first on n are taken */
+    size_t cap, first, n;
+    uint32_t *table; /* 2 × cap: 1 + index in the ring; 0: free */
+    uint64_t seed;   /* so that nobody can choose ids that meet in one place */
 };
+
+static void make_room(struct requests *r, size_t cap)
+{
+    r->cap = cap;
+    r->ring = mem_alloc(cap * sizeof(*r->ring));
+    r->table = mem_zalloc(2 * cap * sizeof(*r->table));
+}
 
 struct requests *requests_new(void)
 {
     struct requests *r = mem_zalloc(sizeof *r);
-    TAILQ_INIT(&r->oldest_first);
+    random_bytes(&r->seed, sizeof(r->seed));
+    make_room(r, RING_MIN);
     return r;
-}
-
-static void forget(struct requests *r, struct request *q)
-{
-    HASH_DEL(r->table, q);
-    TAILQ_REMOVE(&r->oldest_first, q, by_age);
-    free(q);
 }
 
 void requests_free(struct requests *r)
 {
-    if (r == NULL) {
-        return;
+    if (r != NULL) {
+        free(r->ring);
+        free(r->table);
+        free(r);
     }
-    while (!TAILQ_EMPTY(&r->oldest_first)) {
-        forget(r, TAILQ_FIRST(&r->oldest_first));
+}
+
+static size_t home(const struct requests *r, const uint8_t *id)
+{
+    return XXH3_64bits_withSeed(id, REQUEST_ID_LEN, r->seed) & (2 * r->cap - 1);
+}
+
+/* Where the id is, or the free place where it would be. */
+static size_t place(const struct requests *r, const uint8_t *id)
+{
+    size_t i = home(r, id);
+    while (r->table[i] != 0 && memcmp(r->ring[r->table[i] - 1].id, id, REQUEST_ID_LEN) != 0) {
+        i = (i + 1) & (2 * r->cap - 1);
     }
-    free(r);
+    return i;
+}
+
+/* Whoever was displaced by the one that goes moves up. */
+static void forget_oldest(struct requests *r)
+{
+    size_t mask = 2 * r->cap - 1;
+    size_t hole = place(r, r->ring[r->first].id);
+    for (size_t i = (hole + 1) & mask; r->table[i] != 0; i = (i + 1) & mask) {
+        size_t from_home = (i - home(r, r->ring[r->table[i] - 1].id)) & mask;
+        if (from_home >= ((i - hole) & mask)) {
+            r->table[hole] = r->table[i];
+            hole = i;
+        }
+    }
+    r->table[hole] = 0;
+    r->first = (r->first + 1) & (r->cap - 1);
+    r->n--;
+}
+
+static void append(struct requests *r, const struct request *q)
+{
+    size_t at = (r->first + r->n) & (r->cap - 1);
+    r->ring[at] = *q;
+    r->table[place(r, q->id)] = (uint32_t)at + 1;
+    r->n++;
+}
+
+static void grow(struct requests *r)
+{
+    struct requests old = *r;
+    make_room(r, 2 * old.cap);
+    r->first = r->n = 0;
+    for (size_t i = 0; i < old.n; i++) {
+        append(r, &old.ring[(old.first + i) & (old.cap - 1)]);
+    }
+    free(old.ring);
+    free(old.table);
 }
 
 const struct answer *requests_find(struct requests *r, const uint8_t id[REQUEST_ID_LEN])
 {
-    struct request *q = NULL;
-    HASH_FIND(hh, r->table, id, REQUEST_ID_LEN, q);
-    return q != NULL ? &q->answer : NULL;
+    uint32_t at = r->table[place(r, id)];
+    return at != 0 ? &r->ring[at - 1].answer : NULL;
 }
 
 void requests_keep(struct requests *r, const uint8_t id[REQUEST_ID_LEN],
                    const struct answer *answer, mono_ms_t now)
 {
-    struct request *q = NULL;
-    HASH_FIND(hh, r->table, id, REQUEST_ID_LEN, q);
-    if (q != NULL) {
+    if (requests_find(r, id) != NULL) {
         return;
     }
-    while ((q = TAILQ_FIRST(&r->oldest_first)) != NULL &&
-           (now - q->since > REQUESTS_KEEP_MS || HASH_COUNT(r->table) >= REQUESTS_MAX)) {
-        forget(r, q);
+    while (r->n != 0 &&
+           (now - r->ring[r->first].since > REQUESTS_KEEP_MS || r->n >= REQUESTS_MAX)) {
+        forget_oldest(r);
     }
-    q = mem_zalloc(sizeof *q);
-    memcpy(q->id, id, REQUEST_ID_LEN);
-    q->answer = *answer;
-    q->since = now;
-    HASH_ADD(hh, r->table, id, REQUEST_ID_LEN, q);
-    TAILQ_INSERT_TAIL(&r->oldest_first, q, by_age);
+    if (r->n == r->cap) {
+        grow(r);
+    }
+    struct request q = {.since = now, .answer = *answer};
+    memcpy(q.id, id, REQUEST_ID_LEN);
+    append(r, &q);
 }
 
 void requests_suffix(const struct key *k, char ret[NAME_SUFFIX_LEN])

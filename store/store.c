@@ -58,7 +58,9 @@ enum errc store_open(const struct store_options *opt, struct store **ret, struct
         store_close(s);
         return rc;
     }
-    reader_submit(s->reader, load_history_job(s));
+    if (atomic_load(&s->loaded) == LOAD_RUNNING) {
+        reader_submit(s->reader, load_history_job(s));
+    }
     *ret = s;
     return OK;
 }

@@ -133,8 +133,8 @@ void reader_answered(struct reader *r, size_t n);
 
 /* ---- load.c ---- */
 
-/* Objects and recent request ids, before anything is served. */
-enum errc load_objects(struct store *s, struct requests *requests, struct err *err) NODISCARD;
+/* Objects, recent request ids, and the newest kept versions, before anything is served. */
+enum errc load_start(struct store *s, struct requests *requests, struct err *err) NODISCARD;
 /* The job that fills in the kept versions; frees itself. */
 struct read_job *load_history_job(struct store *s);
 

@@ -344,7 +344,7 @@ enum errc writer_start(struct store *s, struct writer **ret, struct err *err)
     pthread_condattr_destroy(&attr);
     STAILQ_INIT(&w->queue);
     STAILQ_INIT(&w->compactions);
-    enum errc rc = load_objects(s, w->requests, err);
+    enum errc rc = load_start(s, w->requests, err);
     if (rc == OK && pthread_create(&w->thread, NULL, writer_run, w) != 0) {
         rc = err_set(err, ERR_UNAVAILABLE, "cannot start the writer's thread");
     }

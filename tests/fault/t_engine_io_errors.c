@@ -111,11 +111,18 @@ static bool walk(void *arg, const struct event *ev)
     return ev->rv == *next && ++*next != 0;
 }
 
-static bool count(void *arg, const struct engine_object *o)
+/* How many objects a start would find. */
+static enum errc count_objects(struct engine *e, struct engine_reader *r, size_t *ret,
+                               struct err *err)
 {
-    (void)o;
-    *(size_t *)arg += 1;
-    return true;
+    struct rig *seen = mem_zalloc(sizeof(*seen));
+    seen->e = e;
+    enum errc code = rig_load_items(seen, r, err);
+    for (size_t i = 0; i < RIG_KEYS; i++) {
+        *ret += seen->items[i].rv != 0;
+    }
+    freep(&seen);
+    return code;
 }
 
 /* Everything once, on a connection of its own. */
@@ -134,7 +141,7 @@ static enum errc read_all(struct play *p, struct err *err)
         check(p, code != OK || next == head + 1, "history stopped at %lu\n", (unsigned long)next);
     }
     if (code == OK) {
-        code = e->ops->objects(r, count, &objects, err);
+        code = count_objects(e, r, &objects, err);
     }
     for (size_t i = 0; i < RIG_KEYS && code == OK; i++) {
         CLEANUP(object_unrefp) struct object *o = NULL;

@@ -32,7 +32,8 @@ void rig_init(struct rig *f, uint64_t seed)
     f->path = mem_printf("%s/watchd.db", f->folder);
     f->random = (seed + 1) * 0x9e3779b97f4a7c15ULL;
     f->pad = 600;
-    f->fold_rows = 7;
+    f->fold_events = 30;
+    f->fold_rows = 3;
     for (size_t i = 0; i < RIG_BATCH; i++) {
         buf_init(&f->texts[i], TEXTS_MAX);
     }
@@ -110,20 +111,53 @@ static bool load_item(void *arg, const struct engine_object *o)
 {
     struct rig *f = arg;
     struct rig_item *item = &f->items[item_of(&o->key)];
+    if (item->rv != 0) {
+        f->disorder = true; /* two of one key */
+    }
     item->rv = o->rv;
     item->row = o->row;
     item->generation = o->generation;
+    item->deadline_ms = o->deadline_ms;
     snprintf(item->labels, sizeof(item->labels), "%.*s", STR_ARG(o->labels));
     return true;
 }
 
-/* Fills the state from the file, as the store does at its start. */
-static enum errc load_items(struct rig *f, struct err *err)
+static bool load_past(void *arg, const struct engine_past *p)
+{
+    struct rig *f = arg;
+    struct rig_item *item = &f->items[item_of(&p->event.key)];
+    if (p->event.rv <= item->rv) {
+        return true;
+    }
+    *item = (struct rig_item){.rv = 0};
+    if (!event_is_delete(&p->event)) {
+        const struct engine_object o = {.row = p->row,
+                                        .rv = p->event.rv,
+                                        .generation = p->event.generation,
+                                        .key = p->event.key,
+                                        .labels = p->event.labels,
+                                        .deadline_ms = p->deadline_ms};
+        return load_item(f, &o);
+    }
+    return true;
+}
+
+enum errc rig_load_items(struct rig *f, struct engine_reader *r, struct err *err)
 {
     for (size_t i = 0; i < RIG_KEYS; i++) {
         freep(&f->items[i].body);
         f->items[i] = (struct rig_item){.rv = 0};
     }
+    enum errc code = f->e->ops->objects(r, load_item, f, err);
+    if (code == OK) {
+        code = f->e->ops->history_keys(r, f->e->folded, f->e->head, load_past, f, err);
+    }
+    return code;
+}
+
+/* Fills the state from the file, as the store does at its start. */
+static enum errc load_items(struct rig *f, struct err *err)
+{
     struct engine_reader *r = NULL;
     enum errc code = f->e->ops->reader_open(f->e, &r, err);
     rv_t head;
@@ -131,7 +165,7 @@ static enum errc load_items(struct rig *f, struct err *err)
         code = f->e->ops->view_begin(r, &head, err);
     }
     if (code == OK) {
-        code = f->e->ops->objects(r, load_item, f, err);
+        code = rig_load_items(f, r, err);
     }
     for (size_t i = 0; i < RIG_KEYS && code == OK; i++) {
         CLEANUP(object_unrefp) struct object *o = NULL;
@@ -148,8 +182,11 @@ static enum errc load_items(struct rig *f, struct err *err)
 
 enum errc rig_open(struct rig *f, struct err *err)
 {
-    const struct engine_sqlite_options opt = {
-        .path = f->path, .vfs = f->vfs, .no_sync = f->no_sync, .fold_rows = f->fold_rows};
+    const struct engine_sqlite_options opt = {.path = f->path,
+                                              .vfs = f->vfs,
+                                              .no_sync = f->no_sync,
+                                              .fold_events = f->fold_events,
+                                              .fold_rows = f->fold_rows};
     enum errc code = engine_sqlite_open(&opt, &f->e, err);
     if (code != OK) {
         return code;
@@ -172,8 +209,25 @@ void rig_close(struct rig *f)
     }
 }
 
+void rig_aside(uint64_t batch, uint64_t i, struct rig_aside *ret)
+{
+    uint64_t h = (batch * 31 + i + 1) * 0x9e3779b97f4a7c15ULL >> 20;
+    *ret = (struct rig_aside){.sets_deadline = h % 3 == 0, .sets_owners = h % 5 < 2};
+    ret->deadline_ms = h % 2 == 0 ? (int64_t)(1 + h % 1000000) : 0;
+    if (h % 5 == 0) {
+        snprintf(ret->owners, sizeof(ret->owners), "owner %u", (unsigned)(h % 1000000));
+    }
+}
+
+int64_t rig_beat(uint64_t batch, size_t *ret_item)
+{
+    *ret_item = batch % RIG_KEYS;
+    return (int64_t)(2000000 + batch % 1000000);
+}
+
 void rig_begin(struct rig *f)
 {
+    f->made = false;
     f->n = 0;
     f->n_asides = 0;
     f->batch++;
@@ -259,14 +313,38 @@ void rig_make_batch(struct rig *f)
                            : rig_random(f, 5) == 0 ? CAUSE_DELETED
                                                    : CAUSE_UPDATED;
         rig_add(f, item, cause, labels[rig_random(f, 4)]);
+        struct rig_aside a;
+        rig_aside(f->batch, i, &a);
+        memcpy(f->owners[i], a.owners, sizeof(a.owners));
+        f->asides[f->n_asides++] = (struct aside){
+            .key = rig_key(item),
+            .change = i,
+            .sets_deadline = a.sets_deadline,
+            .sets_owners = a.sets_owners,
+            .deadline_ms = a.deadline_ms,
+            .owners = str_of(f->owners[i]),
+        };
     }
+    size_t item;
+    int64_t at = rig_beat(f->batch, &item);
+    const struct change *c = staged(f, item);
+    if (c != NULL ? !event_is_delete(&c->event) : f->items[item].rv != 0) {
+        f->asides[f->n_asides++] = (struct aside){
+            .key = rig_key(item),
+            .row = c != NULL ? 0 : f->items[item].row,
+            .change = c != NULL ? (size_t)(c - f->changes) : 0,
+            .sets_deadline = true,
+            .deadline_ms = at,
+        };
+    }
+    f->made = true;
 }
 
 enum errc rig_commit(struct rig *f, struct err *err)
 {
     /* The size of the batch belongs to its identity, and is known now. */
     for (size_t i = 0; i < f->n; i++) {
-        uint64_t at = (uint64_t)f->n << 32 | i;
+        uint64_t at = (uint64_t)f->n << 32 | (uint64_t)f->made << 31 | i;
         memcpy(f->texts[i].p + sizeof(uint64_t), &at, sizeof(at));
     }
     const struct commit c = {.changes = f->changes,

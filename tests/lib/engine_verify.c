@@ -13,7 +13,9 @@
 struct last {
     rv_t rv;
     bool gone;
-    bool found; /* among the objects */
+    bool knows_deadline, knows_owners;
+    int64_t deadline_ms;
+    char owners[24];
     char *body;
     char labels[32];
 };
@@ -24,6 +26,7 @@ struct check {
     size_t n_acks, ack;
     rv_t floor, next;
     struct last last[RIG_KEYS];
+    bool made;                         /* see struct rig */
     uint64_t batch, batch_n, batch_at; /* the batch at hand, its size, its next part */
 };
 
@@ -45,7 +48,8 @@ static bool check_batch(struct check *c, const struct event *ev)
         return wrong(c->v, "version %" PRIu64 " has no request id", ev->rv);
     }
     memcpy(id, ev->request_id.p, sizeof(id));
-    uint64_t n = id[1] >> 32, at = id[1] & UINT32_MAX;
+    uint64_t n = id[1] >> 32, at = id[1] & INT32_MAX;
+    c->made = (id[1] >> 31 & 1) != 0;
     if (c->batch_at < c->batch_n) {
         if (id[0] != c->batch || n != c->batch_n || at != c->batch_at) {
             return wrong(c->v, "version %" PRIu64 " interrupts a batch", ev->rv);
@@ -85,6 +89,37 @@ static bool check_previous(struct check *c, const struct event *ev, const struct
     return true;
 }
 
+/* What the batch at hand set aside with this event, and at its end. */
+static void take_asides(struct check *c, struct last *last, const struct event *ev)
+{
+    struct rig_aside a;
+    if (ev->cause == CAUSE_CREATED || event_is_delete(ev)) {
+        last->knows_deadline = last->knows_owners = true;
+        last->deadline_ms = 0;
+        last->owners[0] = '\0';
+    }
+    if (!c->made) {
+        return;
+    }
+    rig_aside(c->batch, c->batch_at - 1, &a);
+    if (a.sets_deadline && !last->gone) {
+        last->knows_deadline = true;
+        last->deadline_ms = a.deadline_ms;
+    }
+    if (a.sets_owners && !last->gone) {
+        last->knows_owners = true;
+        memcpy(last->owners, a.owners, sizeof(a.owners));
+    }
+    if (c->batch_at == c->batch_n) {
+        size_t item;
+        int64_t at = rig_beat(c->batch, &item);
+        if (!c->last[item].gone) {
+            c->last[item].knows_deadline = true;
+            c->last[item].deadline_ms = at;
+        }
+    }
+}
+
 static bool check_event(void *arg, const struct event *ev)
 {
     struct check *c = arg;
@@ -101,34 +136,59 @@ static bool check_event(void *arg, const struct event *ev)
     freep(&last->body);
     last->body = str_dup(ev->body);
     snprintf(last->labels, sizeof(last->labels), "%.*s", STR_ARG(ev->labels));
+    take_asides(c, last, ev);
     return true;
 }
 
-struct object_check {
-    struct check *c;
-    struct engine *e;
-    struct engine_reader *r;
-};
-
-static bool check_object(void *arg, const struct engine_object *o)
+static bool check_item(struct check *c, const struct rig *f, struct engine_reader *r, size_t i)
 {
-    struct object_check *oc = arg;
-    struct check *c = oc->c;
-    struct last *last = &c->last[o->key.name.p[0] - 'a'];
-    CLEANUP(object_unrefp) struct object *object = NULL;
+    const struct rig_item *item = &f->items[i];
+    const struct last *last = &c->last[i];
     struct err err;
-    if (oc->e->ops->read_object(oc->r, o->row, o->rv, &object, &err) != OK) {
-        return wrong(c->v, "object of version %" PRIu64 ": %s", o->rv, err.msg);
+    if (item->rv == 0) {
+        return last->rv == 0 || last->gone ||
+               wrong(c->v, "the object of version %" PRIu64 " is missing", last->rv);
+    }
+    CLEANUP(object_unrefp) struct object *object = NULL;
+    if (f->e->ops->read_object(r, item->row, item->rv, &object, &err) != OK) {
+        return wrong(c->v, "object of version %" PRIu64 ": %s", item->rv, err.msg);
     }
     if (last->rv == 0) {
-        return o->rv <= c->floor ||
-               wrong(c->v, "object of version %" PRIu64 " has no event", o->rv);
+        return item->rv <= c->floor ||
+               wrong(c->v, "object of version %" PRIu64 " has no event", item->rv);
     }
-    last->found = true;
-    return (!last->gone && o->rv == last->rv && str_eq(o->labels, str_of(last->labels)) &&
-            str_eq(object->body, str_of(last->body))) ||
-           wrong(c->v, "object of version %" PRIu64 " differs from its last event, %" PRIu64, o->rv,
-                 last->rv);
+    if (last->gone || item->rv != last->rv || strcmp(item->labels, last->labels) != 0 ||
+        !str_eq(object->body, str_of(last->body))) {
+        return wrong(c->v, "object of version %" PRIu64 " differs from its last event, %" PRIu64,
+                     item->rv, last->rv);
+    }
+    CLEANUP(buf_fini) struct buf owners;
+    buf_init(&owners, 100);
+    if (f->e->ops->read_owners(r, item->row, &owners, &err) != OK) {
+        return wrong(c->v, "%s", err.msg);
+    }
+    if ((last->knows_deadline && item->deadline_ms != last->deadline_ms) ||
+        (last->knows_owners && !str_eq(buf_str(&owners), str_of(last->owners)))) {
+        return wrong(c->v, "object of version %" PRIu64 " has other asides", item->rv);
+    }
+    return true;
+}
+
+static void check_items(struct check *c, struct engine *e, struct engine_reader *r)
+{
+    struct rig *f = mem_zalloc(sizeof(*f));
+    struct err err;
+    f->e = e;
+    if (rig_load_items(f, r, &err) != OK) {
+        wrong(c->v, "%s", err.msg);
+    }
+    if (f->disorder) {
+        wrong(c->v, "there are two objects of one key");
+    }
+    for (size_t i = 0; i < RIG_KEYS && c->v->ok; i++) {
+        check_item(c, f, r, i);
+    }
+    freep(&f);
 }
 
 static void check_all(struct engine *e, struct engine_reader *r, struct check *c)
@@ -153,16 +213,30 @@ static void check_all(struct engine *e, struct engine_reader *r, struct check *c
         wrong(c->v, "acknowledged versions up to %" PRIu64 " and %" PRIu64 " is the last",
               c->acks[c->n_acks - 1].first + c->acks[c->n_acks - 1].n - 1, head);
     }
-    struct object_check oc = {c, e, r};
-    if (c->v->ok && e->ops->objects(r, check_object, &oc, &err) != OK) {
-        wrong(c->v, "%s", err.msg);
-    }
-    for (size_t i = 0; i < RIG_KEYS && c->v->ok; i++) {
-        if (c->last[i].rv != 0 && !c->last[i].gone && !c->last[i].found) {
-            wrong(c->v, "the object of version %" PRIu64 " is missing", c->last[i].rv);
-        }
+    if (c->v->ok) {
+        check_items(c, e, r);
     }
     e->ops->view_end(r);
+}
+
+/* Every row beside the objects has one: a row, or a last event that is no deletion. */
+static void check_no_orphans(const char *path, struct rig_verdict *v)
+{
+    static const char sql[] =
+        "SELECT count(*) FROM (SELECT object FROM deadlines UNION SELECT object FROM owners) a"
+        " WHERE coalesce((SELECT cause FROM events WHERE coalesce(object,rv)=a.object"
+        "  ORDER BY rv DESC LIMIT 1),"
+        " iif(a.object IN (SELECT id FROM objects),1,3))>=3";
+    sqlite3 *db = NULL;
+    sqlite3_stmt *st = NULL;
+    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK || sqlite3_step(st) != SQLITE_ROW) {
+        wrong(v, "asides: %s", sqlite3_errmsg(db));
+    } else if (sqlite3_column_int(st, 0) != 0) {
+        wrong(v, "%d asides of objects that are gone", sqlite3_column_int(st, 0));
+    }
+    sqlite3_finalize(st);
+    sqlite3_close(db);
 }
 
 static void check_integrity(const char *path, struct rig_verdict *v)
@@ -206,6 +280,7 @@ void rig_verify(const char *path, const struct rig_ack *acks, size_t n_acks, rv_
         freep(&c.last[i].body);
     }
     if (ret->ok) {
+        check_no_orphans(path, ret);
         check_integrity(path, ret);
     }
 }

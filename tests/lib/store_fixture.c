@@ -139,7 +139,10 @@ void fixture_fini(struct fixture *f)
 void fixture_open(struct fixture *f)
 {
     struct err err = {0};
-    struct engine_sqlite_options eo = {.path = f->path, .vfs = f->vfs, .fold_rows = f->fold_rows};
+    struct engine_sqlite_options eo = {.path = f->path,
+                                       .vfs = f->vfs,
+                                       .fold_events = f->fold_events,
+                                       .fold_rows = f->fold_events != 0 ? 3 : 0};
     struct engine *e = NULL;
     enum errc rc = engine_sqlite_open(&eo, &e, &err);
     if (rc == OK) {

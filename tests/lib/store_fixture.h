@@ -12,7 +12,7 @@ struct fixture {
     char path[96];
     struct store_options opt; /* without engine and codec */
     const char *vfs;          /* NULL: the default */
-    size_t fold_rows;         /* 0: the default */
+    size_t fold_events;       /* 0: the default */
     struct store *store;
 };
 

@@ -42,10 +42,9 @@ static bool take_txn_end(void *arg, const struct event *ev)
     return true;
 }
 
-static bool take_txn_end_of_key(void *arg, const struct event *ev, size_t bytes)
+static bool take_txn_end_of_key(void *arg, const struct engine_past *p)
 {
-    (void)bytes;
-    return take_txn_end(arg, ev);
+    return take_txn_end(arg, &p->event);
 }
 
 static void every_event_knows_the_end_of_its_transaction(void **state)
@@ -108,30 +107,27 @@ static void set_owners(struct rig *f, size_t item, const char *text)
 }
 
 struct deadline_of {
-    row_t row;
     int64_t at;
     size_t n; /* objects with a deadline */
 };
 
-static bool find_deadline(void *arg, const struct engine_object *o)
-{
-    struct deadline_of *d = arg;
-    d->n += o->deadline_ms != 0;
-    d->at = o->row == d->row ? o->deadline_ms : d->at;
-    return true;
-}
-
 /* As a start finds it. */
 static struct deadline_of deadline(struct rig *f, size_t item)
 {
-    struct deadline_of d = {.row = f->items[item].row, .at = -1};
     struct engine_reader *r = NULL;
     struct err err;
     rv_t head;
+    struct rig *seen = mem_zalloc(sizeof(*seen));
+    seen->e = f->e;
     assert_int_equal(f->e->ops->reader_open(f->e, &r, &err), OK);
     assert_int_equal(f->e->ops->view_begin(r, &head, &err), OK);
-    assert_int_equal(f->e->ops->objects(r, find_deadline, &d, &err), OK);
+    assert_int_equal(rig_load_items(seen, r, &err), OK);
     f->e->ops->reader_close(r);
+    struct deadline_of d = {.at = seen->items[item].deadline_ms};
+    for (size_t i = 0; i < RIG_KEYS; i++) {
+        d.n += seen->items[i].deadline_ms != 0;
+    }
+    freep(&seen);
     return d;
 }
 

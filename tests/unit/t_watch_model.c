@@ -543,7 +543,7 @@ static void run(unsigned long long start_seed, int steps, size_t log_bytes, int6
     model.n = 0;
     memset(model.now, 0, sizeof model.now);
     fixture_init(&f);
-    f.fold_rows = start_seed % 2 != 0 ? 5 : 0;
+    f.fold_events = start_seed % 2 != 0 ? 5 : 0;
     f.opt.log_bytes = log_bytes;
     f.opt.history_events = history;
     open_sets(&f, sets);
