@@ -18,6 +18,7 @@
 #define IDLE_BOOKMARK_FACTOR 6
 #define INTERVAL_MIN_MS      100
 #define FINAL_GRACE_MS       1000
+#define OVERDUE_MS           5000 /* after the client's own limit */
 /* Our own bookmarks come in steps, so that many idle streams wake the thread seldom. */
 #define BOOKMARK_STEP_MS 100
 
@@ -176,8 +177,8 @@ static void finish(struct stream *s, const struct err *err, bool bookmark, mono_
     }
     retire(s);
     timers_clear(&s->owner->timers, &s->timer);
-    if (said && err != NULL && grace_ms >= 0) {
-        s->end = mem_dup(err, sizeof(*err));
+    if (said && grace_ms >= 0) {
+        s->end = err != NULL ? mem_dup(err, sizeof(*err)) : NULL;
         timers_set(&s->owner->timers, &s->timer, loop_now() + grace_ms);
     }
     move(s, STREAM_FINAL);
@@ -194,7 +195,6 @@ void stream_cut(struct stream *s, const struct err *err)
 
 void stream_end(struct stream *s, const struct err *err, bool bookmark, mono_ms_t grace_ms)
 {
-    assert(err != NULL || grace_ms < 0); /* nothing is cut off with OK */
     if (s->state == STREAM_FINAL || s->state == STREAM_GONE) {
         return;
     }
@@ -265,14 +265,16 @@ void stream_timer_due(struct stream *s, mono_ms_t now)
 {
     if (s->state == STREAM_CLOSING || s->state == STREAM_FINAL) {
         CLEANUP(freep) struct err *end = TAKE(s->end);
+        struct err unread;
         if (s->state == STREAM_CLOSING) {
             leave(s);
         }
-        status_cancel(s->call, end);
+        (void)err_set(&unread, ERR_TOO_SLOW, "the watch was over, but its end was not read");
+        status_cancel(s->call, end != NULL ? end : &unread); /* nothing is cut off with OK */
         return;
     }
     if (s->end_at != 0 && now >= s->end_at) {
-        stream_end(s, NULL, true, -1);
+        stream_end(s, NULL, true, OVERDUE_MS);
         return;
     }
     if (now >= s->bookmark_at) {
@@ -391,7 +393,7 @@ static void sent(struct tag *t, bool ok)
             leave(s); /* the peer's leaving will be told, too */
         } else if (s->state == STREAM_CLOSING) {
             CLEANUP(freep) struct err *end = TAKE(s->end);
-            finish(s, end, s->end_bookmark, FINAL_GRACE_MS);
+            finish(s, end, s->end_bookmark, end != NULL ? FINAL_GRACE_MS : OVERDUE_MS);
         } else {
             move(s, s->pull_due || s->bookmark_due ? STREAM_READY : STREAM_IDLE);
         }

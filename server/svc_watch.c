@@ -145,6 +145,18 @@ static bool may_touch(const struct errand *e, const struct stream *s)
     return e->call->caller.admin || e->call->caller.token == s->token;
 }
 
+/* Who has no token shows that a subscription is its own by the subscription's id, which is random;
+ * a client id can be guessed, and so is for those only whose subscriptions are told apart by their
+ * tokens, and for admins. */
+static enum errc check_client_id(const struct call *c, struct err *err)
+{
+    return c->caller.admin || c->caller.token >= 0
+               ? OK
+               : err_field(err, ERR_DENIED, "client_id",
+                           "the subscriptions of clients need an admin token; one's own can be "
+                           "ended by its subscription id");
+}
+
 /* ---- Unsubscribe
  * --------------------------------------------------------------------------------- */
 
@@ -208,6 +220,10 @@ void watch_unsubscribe(struct call *c, struct str in)
     e->subscription_id = req.subscription_id;
     if (e->client_id.n == 0 && e->subscription_id.n == 0) {
         (void)err_field(&err, ERR_INVALID, "target", "name a client id or a subscription id");
+        call_fail(c, &err);
+        return;
+    }
+    if (e->client_id.n > 0 && check_client_id(c, &err) != OK) {
         call_fail(c, &err);
         return;
     }
@@ -312,15 +328,8 @@ void watch_list(struct call *c, struct str in)
 {
     struct err err = {0};
     struct errand *e = errand_new(c, list_on, list_answer);
-    if (wire_read_list_subscriptions_request(&c->arena, in, &e->client_id, &err) != OK) {
-        call_fail(c, &err);
-        return;
-    }
-    /* Without tokens, knowing a client's id is what tells its owner from others. */
-    if (e->client_id.n == 0 && !c->caller.admin && c->caller.token < 0) {
-        (void)err_field(&err, ERR_DENIED, "client_id",
-                        "listing the subscriptions of all clients needs an admin token; name a "
-                        "client id");
+    if (wire_read_list_subscriptions_request(&c->arena, in, &e->client_id, &err) != OK ||
+        check_client_id(c, &err) != OK) {
         call_fail(c, &err);
         return;
     }

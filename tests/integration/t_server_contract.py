@@ -241,22 +241,23 @@ def sigterm_does_not_wait_for_stuck_clients(t):
     call.cancel()
 
 
+def denied(call, code, reason):
+    try:
+        call()
+    except WatchError as err:
+        eq((err.code, err.reason), (code, reason), err.message)
+        assert "token" in err.message, err.message
+        for secret in ("first-token", "second-token", "admin-token"):
+            assert secret not in err.message
+    else:
+        raise AssertionError("let in")
+
+
 @test
 def tokens(t):
     tokens = t.file("tokens", "first-token\nsecond-token\n")
     admin = t.file("admin", "admin-token\n")
     server = Server(t, "--token-file", tokens, "--admin-token-file", admin).start()
-
-    def denied(call, code, reason):
-        try:
-            call()
-        except WatchError as err:
-            eq((err.code, err.reason), (code, reason), err.message)
-            assert "token" in err.message, err.message
-            for secret in ("first-token", "second-token", "admin-token"):
-                assert secret not in err.message
-        else:
-            raise AssertionError("let in")
 
     for token in (None, "wrong", "first-toke", "first-token2", "", "x" * 5000):
         client = Client(server.unix, token=token)
@@ -295,6 +296,22 @@ def tokens(t):
     log = server.log()
     for secret in ("first-token", "second-token", "admin-token"):
         assert secret not in log, "a token in the log"
+
+
+@test
+def admin_tokens_alone(t):
+    """Everybody may call; administration and the subscriptions of others are the admin's."""
+    server = Server(t, "--admin-token-file", t.file("admin", "admin-token\n")).start()
+    user, boss = server.client(), server.client(token="admin-token")
+    user.put("a", {"n": 1})
+    streams = [user.watch("all", client_id="desk") for _ in range(2)]
+    ids = [stream.started().subscription_id for stream in streams]
+    for call in (user.status, user.metrics, lambda: user.subscriptions(),
+                 lambda: user.subscriptions("desk"), lambda: user.call("Unsubscribe", client_id="desk")):
+        denied(call, "PERMISSION_DENIED", "DENIED")
+    eq(sorted(s.subscription_id for s in boss.subscriptions("desk")), sorted(ids))
+    eq(user.call("Unsubscribe", subscription_id=ids[0]).ended, 1, "whoever knows its random id")
+    eq(boss.call("Unsubscribe", client_id="desk").ended, 1)
 
 
 @test

@@ -122,6 +122,28 @@ def a_client_that_slept_too_long_is_told_so(t):
 
 
 @test
+def a_watch_that_is_over_ends_though_nobody_reads(t):
+    """Its client's own limit, some seconds for what is on its way, then it is cut off."""
+    server = Server(t).start()
+    client = server.client()
+    call = server.client().open(request_for([Sel("objects")], "now", duration_ms=1000),
+                                timeout=60 * SLOW)
+    next(call)
+    pour(server, 30_000_000 // PAD)
+    time.sleep(1)
+    eq(client.status().watches, 1, "it is over, and its end cannot be sent")
+    wait_until("it has ended", lambda: client.status().watches == 0, 15)
+    error = None
+    try:
+        for _ in call:
+            pass
+    except Exception as rpc:
+        error = WatchError(rpc)
+    eq(error.code, "RESOURCE_EXHAUSTED", error.message)  # cut off: without details
+    assert error.message.startswith("TOO_SLOW"), error.message
+
+
+@test
 def a_stopped_client_is_cut_off_and_goes_on_later(t):
     server = Server(t, "--keepalive-time", "1s", "--keepalive-timeout", "1s").start()
     client = server.client()
