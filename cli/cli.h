@@ -46,6 +46,8 @@ struct options {
     const char *at_rv;
     int64_t chunk_size;
     const char *field_manager;
+    bool force_conflicts;
+    bool managed_fields;
     bool if_absent;
     bool dry_run;
     bool ignore_not_found;

@@ -52,7 +52,8 @@ int command_write(const struct cli *cli, struct watch_write *w, const char *outp
                      w->name);
             error.field[0] = '\0';
         }
-        return cli_complain(cli, &error);
+        return w->patch_type == WATCH_PATCH_APPLY ? apply_complain(cli, w, &error)
+                                                  : cli_complain(cli, &error);
     }
     if (w->want_object) {
         show_json(&written.object);
@@ -74,6 +75,17 @@ static int document_failed(const struct err *err)
     return cli_invalid("%s%s%s", label, *label != '\0' ? ": " : "", err->msg);
 }
 
+int command_read_files(const struct cli *cli, struct documents *ret)
+{
+    struct err err;
+    for (size_t i = 0; i < cli->options.files.n; i++) {
+        if (documents_from_file(cli->options.files.v[i], ret, &err) != OK) {
+            return document_failed(&err);
+        }
+    }
+    return 0;
+}
+
 /* The document of put or patch: from -f, from -p, or the last word, which is then taken away. */
 static int read_documents(const struct cli *cli, struct words *words, const char *what,
                           struct documents *ret)
@@ -88,13 +100,8 @@ static int read_documents(const struct cli *cli, struct words *words, const char
     if (by_option && words->n > 0 && (last[0] == '{' || last[0] == '[')) {
         return cli_usage(cli, "give the %s once: as an argument or with an option", what);
     }
-    for (size_t i = 0; i < o->files.n; i++) {
-        if (documents_from_file(o->files.v[i], ret, &err) != OK) {
-            return document_failed(&err);
-        }
-    }
     if (o->files.n > 0) {
-        return 0;
+        return command_read_files(cli, ret);
     }
     const char *text = o->patch;
     if (text == NULL) {
@@ -137,6 +144,21 @@ static json_t *status_document(const json_t *document)
     return whole;
 }
 
+int command_aim(const struct cli *cli, struct catalog *catalog, const struct identity *identity,
+                char guessed[ARGS_RESOURCE_MAX], struct watch_write *w)
+{
+    w->ns = cli->options.ns != NULL ? cli->options.ns : identity->ns;
+    if (*identity->kind == '\0') {
+        return 0;
+    }
+    int code = catalog_load(cli, catalog);
+    if (code == 0) {
+        resource_of_document(catalog, identity->api_version, identity->kind, guessed);
+        w->resource = guessed;
+    }
+    return code;
+}
+
 static int put_one(const struct cli *cli, const struct target *target, struct catalog *catalog,
                    const json_t *document, size_t number, struct watch_write *w, const char *output)
 {
@@ -145,6 +167,7 @@ static int put_one(const struct cli *cli, const struct target *target, struct ca
     char guessed[ARGS_RESOURCE_MAX];
     w->resource = target->resource;
     w->name = target->name;
+    w->ns = cli->options.ns != NULL ? cli->options.ns : identity.ns;
     w->generate_name = 0;
     if (*w->name == '\0') {
         w->generate_name = *identity.name == '\0' && *identity.generate_name != '\0';
@@ -153,16 +176,11 @@ static int put_one(const struct cli *cli, const struct target *target, struct ca
             return cli_invalid("document %zu has no metadata.name; name it: put NAME -f FILE",
                                number);
         }
-        if (*identity.kind != '\0') {
-            int code = catalog_load(cli, catalog);
-            if (code != 0) {
-                return code;
-            }
-            resource_of_document(catalog, identity.api_version, identity.kind, guessed);
-            w->resource = guessed;
+        int code = command_aim(cli, catalog, &identity, guessed, w);
+        if (code != 0) {
+            return code;
         }
     }
-    w->ns = cli->options.ns != NULL ? cli->options.ns : identity.ns;
     CLEANUP(json_decrefp)
     json_t *sent = w->scope == WATCH_SCOPE_STATUS ? status_document(document)
                                                   : json_incref(json_mutable(document));
@@ -174,8 +192,7 @@ static int put_one(const struct cli *cli, const struct target *target, struct ca
     return command_write(cli, w, output);
 }
 
-/* Does it make sense to go on with the next document? */
-static bool is_refusal(int code)
+bool command_goes_on(int code)
 {
     return code == EXIT_CODE_INVALID || code == EXIT_CODE_NOT_FOUND ||
            code == err_info(ERR_CONFLICT)->exit_code;
@@ -185,6 +202,7 @@ int put_run(struct cli *cli, const struct words *given)
 {
     struct words words = *given;
     struct watch_write w = {.verb = WATCH_PUT,
+                            .field_manager = cli->options.field_manager,
                             .mode = cli->options.if_absent ? WATCH_PUT_CREATE : WATCH_PUT_ANY};
     CLEANUP(documents_fini) struct documents documents = {0};
     const char *output;
@@ -222,7 +240,7 @@ int put_run(struct cli *cli, const struct words *given)
     for (size_t i = 0; code == 0 && i < documents.n; i++) {
         int one = put_one(cli, &target, &catalog, documents.v[i], i + 1, &w, output);
         first = first != 0 ? first : one;
-        code = is_refusal(one) ? 0 : one;
+        code = command_goes_on(one) ? 0 : one;
     }
     return code != 0 ? code : first;
 }
@@ -246,7 +264,7 @@ static int patch_kind(const struct cli *cli, struct watch_write *w)
 int patch_run(struct cli *cli, const struct words *given)
 {
     struct words words = *given;
-    struct watch_write w = {.verb = WATCH_PATCH};
+    struct watch_write w = {.verb = WATCH_PATCH, .field_manager = cli->options.field_manager};
     CLEANUP(documents_fini) struct documents documents = {0};
     const char *output;
     struct target target;

@@ -3,11 +3,15 @@
 #ifndef WATCHD_CLI_COMMAND_H
 #define WATCHD_CLI_COMMAND_H
 
+#include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/document.h"
 #include "store/base/option.h"
 
 #define COMMAND_WORDS_MAX   8
 #define COMMAND_OPTIONS_MAX 32
+
+struct catalog;
 
 struct words {
     const char *v[COMMAND_WORDS_MAX];
@@ -50,6 +54,17 @@ int command_output(const struct cli *cli, const char **ret);
 
 /* Sends one write and shows what became of it as -o says. Returns an exit code (cmd_write.c). */
 int command_write(const struct cli *cli, struct watch_write *w, const char *output);
+/* Says why an apply was refused, each field and its owner. Returns the exit code (cmd_apply.c). */
+int apply_complain(const struct cli *cli, const struct watch_write *w,
+                   const struct watch_error *error);
+/* The documents that -f names, added to *ret. Returns 0 or an exit code. */
+int command_read_files(const struct cli *cli, struct documents *ret);
+/* Where a document that names itself belongs: its namespace, unless -n names one, and by its kind
+ * its resource (into `guessed`). Returns 0 or an exit code. */
+int command_aim(const struct cli *cli, struct catalog *catalog, const struct identity *identity,
+                char guessed[ARGS_RESOURCE_MAX], struct watch_write *w);
+/* Does it make sense to go on with the next document after this exit code? */
+bool command_goes_on(int code);
 /* "jobs/build updated (version 97)"; of an object that a delete only marks, so. */
 void command_say_written(const struct cli *cli, const struct watch_written *w, bool by_delete);
 
@@ -58,6 +73,7 @@ int command_main(int argc, char **argv);
 
 /* cmd_*.c */
 int put_run(struct cli *cli, const struct words *words);
+int apply_run(struct cli *cli, const struct words *words);
 int patch_run(struct cli *cli, const struct words *words);
 int delete_run(struct cli *cli, const struct words *words);
 int transact_run(struct cli *cli, const struct words *words);

@@ -87,6 +87,15 @@ static const struct option put_options[] = {
     {DRY_RUN},
     {OUTPUT, .value = "name|json"},
 };
+static const struct option apply_options[] = {
+    {INPUT, .help = "Read documents from FILE, JSON or YAML; - is stdin. May be given again."},
+    {NAMESPACE},
+    {FIELD_MANAGER},
+    {FLAG("force-conflicts", 0, force_conflicts),
+     .help = "Take over the fields that others own."},
+    {DRY_RUN},
+    {OUTPUT, .value = "name|json"},
+};
 static const struct option patch_options[] = {
     {TEXT("patch", 'p', patch), .value = "JSON", .help = "The patch."},
     {INPUT, .help = "Read the patch from FILE, JSON or YAML; - is stdin."},
@@ -236,6 +245,28 @@ const struct command commands[] = {
         .max_words = 2,
         .outputs = "text,name,json",
         .run = delete_run,
+    },
+    {
+        .name = "apply",
+        .summary = "Make objects be as documents say, and keep track of who said what",
+        .usage = "apply -f FILE [-f FILE]…",
+        .details =
+            "The server makes each object be as its document says, creates it if there is none, and\n"
+            "remembers that --field-manager owns what is in it. Maps are merged member by member;\n"
+            "lists and all else are one value, unless the resource's schema says otherwise. What the\n"
+            "manager applied before and now leaves out is removed, unless another owns it too. A\n"
+            "field that another owns and the document would change is a conflict: all are listed,\n"
+            "nothing is changed, and it ends with 4. put and patch take over what they change.\n"
+            "\n"
+            "FILE is as for put; each document is a whole object and names itself.",
+        .examples = "watchctl apply -f site.yaml\n"
+                    "watchctl apply -f site.yaml --field-manager ci --dry-run\n"
+                    "watchctl apply -f - --force-conflicts < site.json\n"
+                    "watchctl get sites/main -o yaml --show-managed-fields",
+        OPTIONS(apply_options),
+        .max_words = 0,
+        .outputs = "text,name,json",
+        .run = apply_run,
     },
     {
         .name = "patch",

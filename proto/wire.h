@@ -16,6 +16,7 @@
 #include "store/base/err.h"
 #include "store/model/draft.h"
 #include "store/model/event.h"
+#include "store/model/ownership.h"
 #include "store/model/selection.h"
 
 /* ---- Methods ---------------------------------------------------------------------------- */
@@ -352,6 +353,15 @@ enum errc wire_read_metrics_response(struct arena *a, struct str in, struct str 
 void wire_write_err(const struct err *e, struct buf *out);
 /* The same with "continue_token" among the metadata of ErrorInfo, unless it is empty. */
 void wire_write_err_with(const struct err *e, struct str continue_token, struct buf *out);
+/* The conflicts of an apply as a detail more of such a status; and back, out of the whole of it.
+ * False if there are none. What is read borrows from the arena. */
+struct wire_conflict {
+    struct str field;
+    struct str description; /* conflict with "ci" */
+};
+void wire_append_conflicts(const struct conflicts *c, struct buf *out);
+bool wire_read_conflicts(struct arena *a, struct str details, struct wire_conflict **ret,
+                         size_t *ret_n);
 /* Back again; `grpc_status` and `message` are the call's own, for peers that send no details. A
  * call that is cut off can carry none: then the reason stands before the message, "TOO_SLOW: …",
  * and is taken from there. Returns whether the peer gave a reason that gRPC itself never does. */

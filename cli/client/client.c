@@ -8,6 +8,7 @@
 
 #include "cli/client/address.h"
 #include "cli/client/error.h"
+#include "cli/client/reply.h"
 #include "cli/client/stream.h"
 #include "cli/client/unary.h"
 
@@ -63,14 +64,8 @@ static bool status_may_be_local(grpc_status_code status)
            status == GRPC_STATUS_UNKNOWN || status == GRPC_STATUS_RESOURCE_EXHAUSTED;
 }
 
-void client_read_status(grpc_status_code status, grpc_slice message,
-                        const grpc_metadata_array *trailers, struct err *ret, bool *ret_from_server)
+static struct str details_of(const grpc_metadata_array *trailers)
 {
-    *ret_from_server = true;
-    if (status == GRPC_STATUS_OK) {
-        memset(ret, 0, sizeof(*ret));
-        return;
-    }
     struct str details = STR_EMPTY;
     for (size_t i = 0; i < trailers->count; i++) {
         const grpc_metadata *m = &trailers->metadata[i];
@@ -79,6 +74,42 @@ void client_read_status(grpc_status_code status, grpc_slice message,
                                    GRPC_SLICE_LENGTH(m->value)};
         }
     }
+    return details;
+}
+
+void client_keep_conflicts(struct watch_client *c, const grpc_metadata_array *trailers)
+{
+    struct wire_conflict *v = NULL;
+    struct str details = details_of(trailers);
+    size_t n = 0;
+    arena_fini(&c->conflicts_memory);
+    arena_init(&c->conflicts_memory, client_budget(details.n));
+    c->conflicts = NULL;
+    if (wire_read_conflicts(&c->conflicts_memory, details, &v, &n)) {
+        c->conflicts = arena_alloc(&c->conflicts_memory, n * sizeof(*c->conflicts));
+    }
+    c->n_conflicts = c->conflicts != NULL ? n : 0;
+    for (size_t i = 0; i < c->n_conflicts; i++) {
+        c->conflicts[i].field = reply_text(&c->conflicts_memory, v[i].field);
+        c->conflicts[i].description = reply_text(&c->conflicts_memory, v[i].description);
+    }
+}
+
+size_t watch_conflicts(const struct watch_client *c, const struct watch_conflict **ret)
+{
+    *ret = c->conflicts;
+    return c->n_conflicts;
+}
+
+void client_read_status(grpc_status_code status, grpc_slice message,
+                        const grpc_metadata_array *trailers, struct err *ret, bool *ret_from_server)
+{
+    *ret_from_server = true;
+    if (status == GRPC_STATUS_OK) {
+        memset(ret, 0, sizeof(*ret));
+        return;
+    }
+    struct str details = details_of(trailers);
     struct str text = {(const char *)GRPC_SLICE_START_PTR(message), GRPC_SLICE_LENGTH(message)};
     bool reason_given = wire_read_err((int)status, text, details, ret);
     *ret_from_server = reason_given || details.n != 0 || !status_may_be_local(status);
@@ -178,6 +209,7 @@ enum watch_code watch_client_new(const struct watch_client_options *options,
     TAILQ_INIT(&c->streams);
     TAILQ_INIT(&c->attempts);
     arena_init(&c->reply, 0);
+    arena_init(&c->conflicts_memory, 0);
     atomic_init(&c->interrupted, false);
     link_init(&c->link, c);
     *ret = c;
@@ -202,6 +234,7 @@ void watch_client_free(struct watch_client *c)
     }
     grpc_completion_queue_destroy(c->cq);
     arena_fini(&c->reply);
+    arena_fini(&c->conflicts_memory);
     free(c->target);
     free(c->address);
     free(c->authorization);

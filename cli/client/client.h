@@ -43,10 +43,13 @@ struct watch_client {
     mono_ms_t wake_at; /* when client_tick has work; CLIENT_NEVER */
     struct unary_list waiting, flying;
     struct stream_list streams;
-    struct attempt_list attempts; /* of all streams, abandoned ones included */
-    size_t writes;                /* started by watch_write_start, not answered */
-    size_t tags;                  /* batches that have not come back */
-    struct arena reply;           /* what the last blocking call handed out */
+    struct attempt_list attempts;  /* of all streams, abandoned ones included */
+    size_t writes;                 /* started by watch_write_start, not answered */
+    size_t tags;                   /* batches that have not come back */
+    struct arena reply;            /* what the last blocking call handed out */
+    struct arena conflicts_memory; /* of the call that ended last with a conflict */
+    struct watch_conflict *conflicts;
+    size_t n_conflicts;
     atomic_bool interrupted;
     bool closing;
 };
@@ -72,6 +75,9 @@ static inline size_t client_budget(size_t n)
 {
     return 32 * n + (64 << 10);
 }
+
+/* Keeps what a finished call tells of conflicts, if it does; else forgets those before. */
+void client_keep_conflicts(struct watch_client *c, const grpc_metadata_array *trailers);
 
 /* The status of a finished call as an error (OK for OK): our details where the peer sent some. */
 void client_read_status(grpc_status_code status, grpc_slice message,

@@ -120,6 +120,8 @@ enum errc client_write(const struct watch_write *w, struct wire_write_request *r
         .scope = (int)w->scope,
         .type = (int)w->patch_type,
         .patch_scope = (int)w->patch_scope,
+        .field_manager = str_of(w->field_manager),
+        .force = w->force != 0,
         .generate_name = w->generate_name != 0,
         .field_manager = str_of(w->field_manager),
         .pre = {.rv = w->if_rv                        },

@@ -147,6 +147,9 @@ static void unary_landed(struct op *op, bool ok)
     struct err err = {0};
     bool from_server = false;
     client_read_status(u->status, u->message, &u->trailers, &err, &from_server);
+    if (err.code == ERR_CONFLICT) {
+        client_keep_conflicts(c, &u->trailers);
+    }
     TAILQ_REMOVE(&c->flying, u, entry);
     TAILQ_INSERT_TAIL(&c->waiting, u, entry);
     u->flying = false;

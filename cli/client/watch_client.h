@@ -197,7 +197,10 @@ enum watch_put_scope {
 };
 enum watch_patch_type {
     WATCH_PATCH_MERGE, /* JSON merge patch, RFC 7396 */
-    WATCH_PATCH_JSON   /* JSON Patch, RFC 6902: an array of operations */
+    WATCH_PATCH_JSON,  /* JSON Patch, RFC 6902: an array of operations */
+    WATCH_PATCH_APPLY  /* what field_manager wants the object to be: it is made so, and created if
+                          there is none; what they applied before and now leave out is removed,
+                          unless another owns it */
 };
 enum watch_patch_scope {
     WATCH_PATCH_WHOLE,
@@ -219,7 +222,8 @@ struct watch_write {
     uint64_t if_rv;                     /* only if the object has this version; 0: any */
     const char *if_uid;                 /* only if it has this uid; NULL or "": any */
     const char *field_manager; /* WATCH_PUT, WATCH_PATCH: who writes, for the history and the
-                                  ownership of fields; NULL or "": unknown */
+                                  ownership of fields; an apply needs one; NULL or "": unknown */
+    int force;                 /* WATCH_PATCH_APPLY: take over the fields that others own */
     int generate_name;         /* WATCH_PUT, to create: name (or metadata.generateName, if it is "")
                                   is what the server completes to a name that is free */
     int dry_run;               /* check everything, change nothing */
@@ -280,6 +284,18 @@ WATCH_API WATCH_RESULT enum watch_code watch_write(struct watch_client *client,
                                                    const struct watch_write *write,
                                                    struct watch_written *ret,
                                                    struct watch_error *error);
+
+/* A field that an apply would have taken from another manager. */
+struct watch_conflict {
+    const char *field; /* "spec.ports[name=\"web\"].port" */
+    const char
+        *description; /* conflict with "ci"; with (Update) behind it for one who does not apply */
+};
+/* The conflicts of the call that ended last with WATCH_CONFLICT; none if that was about a version.
+ * Of very many these are only the first; the message counts them all. Borrowed until the next
+ * call that ends so. */
+WATCH_API size_t watch_conflicts(const struct watch_client *client,
+                                 const struct watch_conflict **ret);
 
 /* Called once per watch_write_start: exactly one of `written` and `error` is NULL. Both are
  * borrowed for the time of the call. It may start further writes. */
