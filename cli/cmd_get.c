@@ -18,8 +18,12 @@ static int get_one(const struct cli *cli, const struct target *target, const cha
     if (code != 0) {
         return code;
     }
-    if (watch_get_at(cli->client, target->resource, cli->options.ns, target->name, rv, &object,
-                     &error) != WATCH_OK) {
+    const char *ns = cli->options.ns;
+    enum watch_code got =
+        cli->options.managed_fields
+            ? watch_get_managed(cli->client, target->resource, ns, target->name, &object, &error)
+            : watch_get_at(cli->client, target->resource, ns, target->name, rv, &object, &error);
+    if (got != WATCH_OK) {
         bool missing = error.code == WATCH_NOT_FOUND && error.from_server;
         return missing && cli->options.ignore_not_found ? 0 : cli_complain(cli, &error);
     }
@@ -60,6 +64,12 @@ int get_run(struct cli *cli, const struct words *words)
     }
     if (*target.name != '\0' && cli->options.selector != NULL) {
         return cli_usage(cli, "a name and --selector exclude each other");
+    }
+    if (cli->options.managed_fields && !one) {
+        return cli_usage(cli, "--show-managed-fields is of one object: RESOURCE/NAME");
+    }
+    if (cli->options.managed_fields && cli->options.at_rv != NULL) {
+        return cli_usage(cli, "--show-managed-fields and --at-rv exclude each other");
     }
     code = cli_open(cli);
     code = code != 0 ? code : resource_resolve(cli, &target);

@@ -137,6 +137,8 @@ static const struct option get_options[] = {
      .max = UINT32_MAX,
      .help = "Fetch a list in pages of N objects; 0: as many as the server likes."},
     {IGNORE_NOT_FOUND},
+    {FLAG("show-managed-fields", 0, managed_fields),
+     .help = "Of one object also show who applied which of its fields."},
 };
 static const struct option watch_options[] = {
     {TEXT("since", 0, since),
@@ -261,7 +263,7 @@ const struct command commands[] = {
             "FILE is as for put; each document is a whole object and names itself.",
         .examples = "watchctl apply -f site.yaml\n"
                     "watchctl apply -f site.yaml --field-manager ci --dry-run\n"
-                    "watchctl apply -f - --force-conflicts < site.json\n"
+                    "watchctl apply -f site.yaml --force-conflicts\n"
                     "watchctl get sites/main -o yaml --show-managed-fields",
         OPTIONS(apply_options),
         .max_words = 0,

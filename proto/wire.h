@@ -74,6 +74,7 @@ enum wire_result {
 struct wire_get_request {
     struct key key; /* as sent: resource and ns may be "" */
     rv_t rv;        /* 0: as it is now */
+    bool show_managed_fields;
 };
 struct wire_get_response {
     struct wire_object object;
@@ -148,8 +149,10 @@ enum errc wire_read_write_response(struct arena *a, struct str in, struct wire_w
                                    struct err *err) NODISCARD;
 void wire_write_write_response(const struct wire_write_response *m, struct buf *out);
 
-/* A stored object as GetResponse, its text spliced. */
-void wire_write_get_response(const struct object *o, struct buf *out);
+/* A stored object as GetResponse, its text spliced, with metadata.managedFields unless that is
+ * empty.
+ */
+void wire_write_get_response(const struct object *o, struct str managed_fields, struct buf *out);
 /* A list, piece by piece, in any order: objects as they are found, then the rest. */
 void wire_append_list_object(const struct object *o, struct buf *out);
 void wire_append_list_end(rv_t rv, struct str continue_token, uint64_t remaining, struct buf *out);
@@ -351,15 +354,17 @@ enum errc wire_read_metrics_response(struct arena *a, struct str in, struct str 
 /* google.rpc.Status with ErrorInfo, and BadRequest and RetryInfo where they apply: the value of
  * the trailer grpc-status-details-bin. */
 void wire_write_err(const struct err *e, struct buf *out);
-/* The same with "continue_token" among the metadata of ErrorInfo, unless it is empty. */
-void wire_write_err_with(const struct err *e, struct str continue_token, struct buf *out);
-/* The conflicts of an apply as a detail more of such a status; and back, out of the whole of it.
- * False if there are none. What is read borrows from the arena. */
+/* What some errors tell besides; NULL: nothing. */
+struct wire_more {
+    struct str continue_token;         /* unless empty: among the metadata of ErrorInfo */
+    const struct conflicts *conflicts; /* unless NULL: the field violations */
+};
+void wire_write_err_with(const struct err *e, const struct wire_more *more, struct buf *out);
+/* The conflicts out of such a status; false if there are none. They borrow from the arena. */
 struct wire_conflict {
     struct str field;
     struct str description; /* conflict with "ci" */
 };
-void wire_append_conflicts(const struct conflicts *c, struct buf *out);
 bool wire_read_conflicts(struct arena *a, struct str details, struct wire_conflict **ret,
                          size_t *ret_n);
 /* Back again; `grpc_status` and `message` are the call's own, for peers that send no details. A

@@ -99,15 +99,17 @@ static void add_retry_info(struct buf *out, const struct err *e)
 
 void wire_write_err(const struct err *e, struct buf *out)
 {
-    wire_write_err_with(e, STR_EMPTY, out);
+    wire_write_err_with(e, NULL, out);
 }
 
-void wire_write_err_with(const struct err *e, struct str continue_token, struct buf *out)
+void wire_write_err_with(const struct err *e, const struct wire_more *more, struct buf *out)
 {
     pb_add_u64(out, STATUS_CODE, (uint64_t)err_info(e->code)->grpc);
     pb_add_str(out, STATUS_MESSAGE, str_of(e->msg));
-    add_error_info(out, e, continue_token);
-    if (e->field[0] != '\0') {
+    add_error_info(out, e, more != NULL ? more->continue_token : STR_EMPTY);
+    if (more != NULL && more->conflicts != NULL) {
+        wire_append_conflicts(more->conflicts, out);
+    } else if (e->field[0] != '\0') {
         add_bad_request(out, e);
     }
     if (e->retry_ms > 0) {

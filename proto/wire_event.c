@@ -56,6 +56,17 @@ void wire_doc_body(struct wire_doc *d, struct str body, uint32_t splice, rv_t rv
     assert(left == SIZE_MAX); /* (3) */
 }
 
+void wire_doc_insert(struct wire_doc *d, struct str text)
+{
+    unsigned at = d->n_runs++;
+    assert(d->n_runs <= WIRE_RUNS_MAX);
+    for (; d->runs[at - 1].p != d->splice; at--) {
+        d->runs[at] = d->runs[at - 1];
+    }
+    d->runs[at] = text;
+    d->size += text.n;
+}
+
 /* The object before the event, as version `rv`. */
 static void doc_previous(struct wire_doc *d, const struct event *ev, rv_t rv)
 {

@@ -50,6 +50,8 @@ enum errc wire_delete_of(const Watch__V1__DeleteRequest *m, struct wire_write_re
 
 enum errc wire_check_of(const Watch__V1__Check *m, struct wire_write_request *ret,
                         struct err *err) NODISCARD;
+/* A detail of the status. */
+void wire_append_conflicts(const struct conflicts *c, struct buf *out);
 
 void wire_add_key(struct buf *out, unsigned number, const struct key *k);
 void wire_add_selection(struct buf *out, unsigned number, const struct selection *s);
@@ -60,7 +62,7 @@ void wire_add_selection(struct buf *out, unsigned number, const struct selection
 /* A JSON document as runs of bytes that lie elsewhere: a stored body with the version's text
  * spliced in is three, a body made from a delta up to five. Not to be copied: it points into
  * itself. */
-#define WIRE_RUNS_MAX 5
+#define WIRE_RUNS_MAX 6
 struct wire_doc {
     struct str runs[WIRE_RUNS_MAX];
     unsigned n_runs;
@@ -70,6 +72,9 @@ struct wire_doc {
 
 void wire_doc_body(struct wire_doc *d, struct str body, uint32_t splice, rv_t rv,
                    uint64_t generation);
+
+/* More text of the metadata, right behind the version's. Borrowed. */
+void wire_doc_insert(struct wire_doc *d, struct str text);
 
 /* An Object message of this key, version and document: its bytes, without a tag in front. */
 size_t wire_object_size(const struct key *k, rv_t rv, size_t doc_size);

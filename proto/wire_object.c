@@ -9,7 +9,7 @@ enum {
     SELECTION_NAME,
     SELECTION_LABEL_SELECTOR,
 };
-enum { GET_KEY = 1, GET_RV };
+enum { GET_KEY = 1, GET_RV, GET_MANAGED };
 enum { GOT_OBJECT = 1 };
 enum { LIST_SELECTION = 1, LIST_LIMIT, LIST_CONTINUE, LIST_RV, LIST_MATCH };
 enum { LISTED_RV = 1, LISTED_OBJECTS, LISTED_CONTINUE, LISTED_REMAINING };
@@ -86,6 +86,7 @@ enum errc wire_read_get_request(struct arena *a, struct str in, struct wire_get_
     if (code == OK) {
         wire_key_of(m->key, &ret->key);
         ret->rv = m->resource_version;
+        ret->show_managed_fields = m->show_managed_fields;
     }
     return code;
 }
@@ -94,6 +95,7 @@ void wire_write_get_request(const struct wire_get_request *m, struct buf *out)
 {
     wire_add_key(out, GET_KEY, &m->key);
     pb_add_u64(out, GET_RV, m->rv);
+    pb_add_bool(out, GET_MANAGED, m->show_managed_fields);
 }
 
 enum errc wire_read_get_response(struct arena *a, struct str in, struct wire_get_response *ret,
@@ -114,9 +116,19 @@ static void add_stored_object(struct buf *out, unsigned number, const struct obj
     wire_add_object(out, number, &o->key, o->rv, &d);
 }
 
-void wire_write_get_response(const struct object *o, struct buf *out)
+void wire_write_get_response(const struct object *o, struct str managed_fields, struct buf *out)
 {
-    add_stored_object(out, GOT_OBJECT, o);
+    struct wire_doc d;
+    wire_doc_body(&d, o->body, o->splice, o->rv, o->generation);
+    CLEANUP(buf_fini) struct buf member;
+    buf_init(&member, SIZE_MAX);
+    if (managed_fields.n != 0) {
+        buf_adds(&member, STR("\"managedFields\":"));
+        buf_adds(&member, managed_fields);
+        buf_addc(&member, ',');
+        wire_doc_insert(&d, buf_str(&member));
+    }
+    wire_add_object(out, GOT_OBJECT, &o->key, o->rv, &d);
 }
 
 enum errc wire_read_list_request(struct arena *a, struct str in, struct wire_list_request *ret,

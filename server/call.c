@@ -104,10 +104,10 @@ grpc_slice call_slice(struct buf *b)
 /* The last batch: with it, every operation of the call is under way or done, and its tag is the
  * only one outstanding. */
 static void answer(struct call *c, grpc_byte_buffer *message, const struct err *err,
-                   struct str continue_token)
+                   const struct wire_more *more)
 {
     struct status st;
-    status_init_with(&st, err, continue_token);
+    status_init_with(&st, err, more);
     grpc_op ops[4] = {{.op = GRPC_OP_SEND_INITIAL_METADATA}};
     size_t n = 1;
     if (message != NULL) {
@@ -139,10 +139,10 @@ static void answered(struct tag *t, bool ok)
 
 void call_fail(struct call *c, const struct err *err)
 {
-    call_fail_with(c, err, STR_EMPTY);
+    call_fail_with(c, err, NULL);
 }
 
-void call_fail_with(struct call *c, const struct err *err, struct str continue_token)
+void call_fail_with(struct call *c, const struct err *err, const struct wire_more *more)
 {
     assert(err->code != OK);
     metric_add(M_CALLS_FAILED, 1);
@@ -151,7 +151,7 @@ void call_fail_with(struct call *c, const struct err *err, struct str continue_t
                   c->method != NULL ? c->method->path : "?", err_info(err->code)->reason, err->msg);
     }
     c->on_answered.fn = answered;
-    answer(c, NULL, err, continue_token);
+    answer(c, NULL, err, more);
 }
 
 void call_reply(struct call *c, struct buf *message)
@@ -166,7 +166,7 @@ void call_reply(struct call *c, struct buf *message)
     grpc_slice s = call_slice(message);
     grpc_byte_buffer *b = grpc_raw_byte_buffer_create(&s, 1);
     grpc_slice_unref(s);
-    answer(c, b, NULL, STR_EMPTY);
+    answer(c, b, NULL, NULL);
     grpc_byte_buffer_destroy(b);
 }
 

@@ -17,6 +17,7 @@
 #include "store/base/arena.h"
 
 struct call;
+struct wire_more;
 
 enum method_kind {
     METHOD_UNARY,
@@ -72,8 +73,8 @@ void *call_state(struct call *c, size_t n);
  * its buffer becomes an error. */
 void call_reply(struct call *c, struct buf *message);
 void call_fail(struct call *c, const struct err *err);
-/* The same with a token, for a list that cannot go on as it was. */
-void call_fail_with(struct call *c, const struct err *err, struct str continue_token);
+/* The same with what it tells besides; NULL: nothing. */
+void call_fail_with(struct call *c, const struct err *err, const struct wire_more *more);
 /* Runs `fn` with the call's task on the I/O thread. Threads: any. */
 void call_return(struct call *c, void (*fn)(struct task *t));
 /* The gRPC call, with its one reference, and its visit; the call itself is freed. */

@@ -20,10 +20,10 @@ static void text_of(const struct err *err, char *ret, size_t size)
 
 void status_init(struct status *st, const struct err *err)
 {
-    status_init_with(st, err, STR_EMPTY);
+    status_init_with(st, err, NULL);
 }
 
-void status_init_with(struct status *st, const struct err *err, struct str continue_token)
+void status_init_with(struct status *st, const struct err *err, const struct wire_more *more)
 {
     *st = (struct status){.code = GRPC_STATUS_OK, .text = grpc_empty_slice()};
     if (err == NULL || err->code == OK) {
@@ -35,7 +35,7 @@ void status_init_with(struct status *st, const struct err *err, struct str conti
     st->text = grpc_slice_from_copied_string(text);
     CLEANUP(buf_fini) struct buf details;
     buf_init(&details, DETAILS_MAX);
-    wire_write_err_with(err, continue_token, &details);
+    wire_write_err_with(err, more, &details);
     if (!details.full) {
         st->details.key = grpc_slice_from_static_string("grpc-status-details-bin");
         st->details.value = grpc_slice_from_copied_buffer(details.p, details.n);

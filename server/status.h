@@ -6,8 +6,9 @@
 
 #include <grpc/grpc.h>
 
-#include "store/base/bytes.h"
 #include "store/base/err.h"
+
+struct wire_more;
 
 struct status {
     grpc_status_code code;
@@ -18,8 +19,8 @@ struct status {
 
 /* NULL: OK. */
 void status_init(struct status *st, const struct err *err);
-/* With a continue token in the details, or "". */
-void status_init_with(struct status *st, const struct err *err, struct str continue_token);
+/* With what it tells besides. */
+void status_init_with(struct status *st, const struct err *err, const struct wire_more *more);
 void status_fini(struct status *st);
 /* The operation that sends it; borrows. */
 void status_op(struct status *st, grpc_op *ret);

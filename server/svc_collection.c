@@ -152,7 +152,7 @@ static void delete_all(struct task *t)
         if (list_is_outlived(&co->list)) {
             list_token_write(c->srv->store, &co->list, &token);
         }
-        call_fail_with(c, &co->list.err, buf_str(&token));
+        call_fail_with(c, &co->list.err, &(struct wire_more){.continue_token = buf_str(&token)});
         return;
     }
     atomic_store(&co->pending, co->n + 1);

@@ -12,23 +12,30 @@
 
 /* ---- Get ------------------------------------------------------------------------------------ */
 
+struct get_call {
+    struct get get;
+    struct buf owners;
+};
+
 static void get_release(struct call *c)
 {
-    struct get *g = c->state;
-    object_unref(TAKE(g->object));
+    struct get_call *gc = c->state;
+    object_unref(TAKE(gc->get.object));
+    buf_fini(&gc->owners);
 }
 
 static void get_answer(struct task *t)
 {
     struct call *c = CONTAINER(t, struct call, task);
-    struct get *g = c->state;
+    struct get_call *gc = c->state;
+    const struct get *g = &gc->get;
     if (g->err.code != OK) {
         call_fail(c, &g->err);
         return;
     }
     CLEANUP(buf_fini) struct buf out;
     buf_init(&out, ANSWER_MAX(c));
-    wire_write_get_response(g->object, &out);
+    wire_write_get_response(g->object, buf_str(&gc->owners), &out);
     call_reply(c, &out);
 }
 
@@ -40,7 +47,8 @@ static void get_done(struct get *g)
 void object_get(struct call *c, struct str in)
 {
     struct err err = {0};
-    struct get *g = call_state(c, sizeof(*g));
+    struct get_call *gc = call_state(c, sizeof(*gc));
+    struct get *g = &gc->get;
     struct wire_get_request req;
     if (wire_read_get_request(&c->arena, in, &req, &err) != OK ||
         request_key(&req.key, &err) != OK) {
@@ -49,6 +57,8 @@ void object_get(struct call *c, struct str in)
     }
     g->key = req.key;
     g->at = req.rv;
+    buf_init(&gc->owners, SIZE_MAX);
+    g->owners = req.show_managed_fields ? &gc->owners : NULL;
     g->done = get_done;
     g->arg = c;
     c->release = get_release;
@@ -84,7 +94,7 @@ static void list_answer(struct task *t)
         list_token_write(c->srv->store, l, &token);
     }
     if (l->err.code != OK) {
-        call_fail_with(c, &l->err, buf_str(&token));
+        call_fail_with(c, &l->err, &(struct wire_more){.continue_token = buf_str(&token)});
         return;
     }
     wire_append_list_end(l->rv, buf_str(&token), l->remaining, &lc->out);

@@ -20,7 +20,7 @@ static void write_answer(struct task *t)
     struct write_request *r = c->state;
     struct write *w = &r->write;
     if (w->err.code != OK) {
-        call_fail(c, &w->err);
+        call_fail_with(c, &w->err, &(struct wire_more){.conflicts = write_request_conflicts(w)});
         return;
     }
     struct wire_write_response res = {

@@ -313,6 +313,12 @@ void write_request_fini(struct write_request *r)
     conflicts_free(TAKE(r->write.conflicts));
 }
 
+const struct conflicts *write_request_conflicts(const struct write *w)
+{
+    /* After a commit that failed the error is another one. */
+    return w->err.code == ERR_CONFLICT ? w->conflicts : NULL;
+}
+
 enum wire_result write_request_result(enum write_result r)
 {
     switch (r) {

@@ -28,6 +28,8 @@ write_request_fn write_request_patch NODISCARD;
 write_request_fn write_request_delete NODISCARD;
 void write_request_fini(struct write_request *r);
 
+/* The conflicts for which it was refused; NULL if it was not. Borrowed. */
+const struct conflicts *write_request_conflicts(const struct write *w);
 enum wire_result write_request_result(enum write_result r);
 
 #endif

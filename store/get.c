@@ -46,6 +46,10 @@ static void get_refuse(struct read_job *job, const struct err *err)
 
 enum errc store_get(struct store *s, struct get *g, struct err *err)
 {
+    if (g->at != 0 && g->owners != NULL) {
+        return err_field(err, ERR_INVALID, "show_managed_fields",
+                         "is of an object as it is now: owners have no versions");
+    }
     if (reader_ask(s->reader, err) != OK) {
         return ERR_LIMIT;
     }

@@ -25,6 +25,24 @@ void reply_written(struct arena *a, const struct wire_write_response *w, struct 
     ret->generation = w->generation;
 }
 
+static enum watch_code get(struct watch_client *c, const struct wire_get_request *request,
+                           struct watch_object *ret, struct watch_error *error)
+{
+    struct buf out;
+    buf_init(&out, CLIENT_REPLY_MAX);
+    wire_write_get_request(request, &out);
+    struct wire_get_response response;
+    struct reply reply = reply_to(c, WIRE_GET, false, &out);
+    if (reply.err.code == OK) {
+        reply_read(&reply, wire_read_get_response(&c->reply, reply.text, &response, &reply.err));
+    }
+    if (reply.err.code != OK) {
+        return error_show(&reply.err, reply.from_server, error);
+    }
+    reply_object(&c->reply, &response.object, ret);
+    return WATCH_OK;
+}
+
 enum watch_code watch_get(struct watch_client *c, const char *resource, const char *ns,
                           const char *name, struct watch_object *ret, struct watch_error *error)
 {
@@ -36,22 +54,21 @@ enum watch_code watch_get_at(struct watch_client *c, const char *resource, const
                              struct watch_error *error)
 {
     struct wire_get_request request = {
-        .key = {.resource = str_of(resource), .ns = str_of(ns), .name = str_of(name)},
-        .rv = rv,
+        .key = {str_of(resource), str_of(ns), str_of(name)},
+          .rv = rv
     };
-    struct buf out;
-    buf_init(&out, CLIENT_REPLY_MAX);
-    wire_write_get_request(&request, &out);
-    struct wire_get_response response;
-    struct reply reply = reply_to(c, WIRE_GET, false, &out);
-    if (reply.err.code == OK) {
-        reply_read(&reply, wire_read_get_response(&c->reply, reply.text, &response, &reply.err));
-    }
-    if (reply.err.code != OK) {
-        return error_show(&reply.err, reply.from_server, error);
-    }
-    reply_object(&c->reply, &response.object, ret);
-    return WATCH_OK;
+    return get(c, &request, ret, error);
+}
+
+enum watch_code watch_get_managed(struct watch_client *c, const char *resource, const char *ns,
+                                  const char *name, struct watch_object *ret,
+                                  struct watch_error *error)
+{
+    struct wire_get_request request = {
+        .key = {str_of(resource), str_of(ns), str_of(name)},
+          .show_managed_fields = true
+    };
+    return get(c, &request, ret, error);
 }
 
 struct selection client_selection(const struct watch_selection *v)

@@ -162,6 +162,12 @@ WATCH_API WATCH_RESULT enum watch_code
 watch_get_at(struct watch_client *client, const char *resource, const char *ns, const char *name,
              uint64_t rv, struct watch_object *ret, struct watch_error *error);
 
+/* The object as it is, with metadata.managedFields: who applied which of its fields. */
+WATCH_API WATCH_RESULT enum watch_code watch_get_managed(struct watch_client *client,
+                                                         const char *resource, const char *ns,
+                                                         const char *name, struct watch_object *ret,
+                                                         struct watch_error *error);
+
 struct watch_page {
     uint64_t rv; /* the one version that all pages of a list show */
     const struct watch_object *objects;

@@ -166,6 +166,9 @@ static void right_lines_get_as_far_as_connecting(void **state)
         {"put -f -",                                                     7, NULL                        },
         {"put -f - jobs a",                                              7, NULL                        },
         {"put a --file -",                                               7, NULL                        },
+        {"put a {} --field-manager ci",                                  7, NULL                        },
+        {"patch a {} --field-manager ci",                                7, NULL                        },
+        {"get jobs/a --show-managed-fields -o json",                     7, NULL                        },
         {"delete a",                                                     7, NULL                        },
         {"delete jobs/a",                                                7, NULL                        },
         {"delete jobs a",                                                7, NULL                        },
@@ -349,14 +352,18 @@ static void documents_on_stdin_are_checked_first(void **state)
         int code;
         const char *says;
     } cases[] = {
-        {"put -f -",     "",                                                9, "holds no document"  },
-        {"put -f -",     "a: [",                                            9, "stdin: line"        },
-        {"put -f -",     "a: 1\n",                                          9, "no metadata.name"   },
-        {"put a -f -",   "a: 1\n",                                          7, NULL                 },
-        {"put -f -",     "metadata: {name: a}\n---\nmetadata: {name: b}\n", 7, NULL                 },
-        {"put a -f -",   "a: 1\n---\nb: 1\n",                               2, "holds 2 documents"  },
-        {"patch a -f -", "a: 1\n---\nb: 1\n",                               2, "one patch is wanted"},
-        {"put a -f -",   "y: yes\ny: no\n",                                 9, "is there twice"     },
+        {"put -f -",                                        "",                                                9, "holds no document"  },
+        {"put -f -",                                        "a: [",                                            9, "stdin: line"        },
+        {"put -f -",                                        "a: 1\n",                                          9, "no metadata.name"   },
+        {"put a -f -",                                      "a: 1\n",                                          7, NULL                 },
+        {"put -f -",                                        "metadata: {name: a}\n---\nmetadata: {name: b}\n", 7, NULL                 },
+        {"put a -f -",                                      "a: 1\n---\nb: 1\n",                               2, "holds 2 documents"  },
+        {"patch a -f -",                                    "a: 1\n---\nb: 1\n",                               2, "one patch is wanted"},
+        {"put a -f -",                                      "y: yes\ny: no\n",                                 9, "is there twice"     },
+        {"apply -f -",                                      "",                                                9, "holds no document"  },
+        {"apply -f -",                                      "a: 1\n",                                          9, "no metadata.name"   },
+        {"apply -f - --force-conflicts --field-manager ci",
+         "metadata: {name: a}\n---\nmetadata: {name: b}\n",                                                    7, NULL                 },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         static struct outcome o;

@@ -49,13 +49,14 @@ static void get_requests_come_back(void **state)
 {
     struct fixture *f = *state;
     for (int i = 0; i < ROUNDS; i++, again(f)) {
-        struct wire_get_request m = {rnd_key(&f->rnd), rnd_u64(&f->rnd)};
+        struct wire_get_request m = {rnd_key(&f->rnd), rnd_u64(&f->rnd), i % 2 == 0};
         struct wire_get_request back;
         wire_write_get_request(&m, &f->out);
         assert_as_packed(&watch__v1__get_request__descriptor, buf_str(&f->out));
         assert_int_equal(wire_read_get_request(&f->arena, buf_str(&f->out), &back, &f->err), OK);
         assert_key(&back.key, &m.key);
         assert_int_equal(back.rv, m.rv);
+        assert_int_equal(back.show_managed_fields, m.show_managed_fields);
     }
 }
 
@@ -246,11 +247,30 @@ static void a_stored_object_is_answered_with_its_version_spliced_in(void **state
         struct wire_object seen;
         struct object o = rnd_object(&f->rnd, &seen);
         struct wire_get_response back;
-        wire_write_get_response(&o, &f->out);
+        wire_write_get_response(&o, STR_EMPTY, &f->out);
         assert_as_packed(&watch__v1__get_response__descriptor, buf_str(&f->out));
         assert_int_equal(wire_read_get_response(&f->arena, buf_str(&f->out), &back, &f->err), OK);
         assert_object(&back.object, &seen);
     }
+}
+
+static void managed_fields_stand_in_the_metadata_behind_the_version(void **state)
+{
+    struct fixture *f = *state;
+    struct object o = {
+        .key = {STR("jobs"), STR("ci"), STR("a")},
+        .rv = 7,
+        .generation = 2,
+        .splice = 13,
+        .body = STR("{\"metadata\":{\"x\":1}}"),
+    };
+    struct wire_get_response back;
+    wire_write_get_response(&o, STR("[{}]"), &f->out);
+    assert_as_packed(&watch__v1__get_response__descriptor, buf_str(&f->out));
+    assert_int_equal(wire_read_get_response(&f->arena, buf_str(&f->out), &back, &f->err), OK);
+    struct str expected = STR("{\"metadata\":{\"resourceVersion\":\"7\",\"generation\":2,"
+                              "\"managedFields\":[{}],\"x\":1}}");
+    assert_true(str_eq(back.object.json, expected));
 }
 
 static void a_list_written_in_pieces_is_one_response(void **state)
@@ -344,15 +364,15 @@ static void what_does_not_fit_the_buffer_leaves_it_marked_full(void **state)
     struct fixture *f = *state;
     struct wire_object seen;
     struct object o = rnd_object(&f->rnd, &seen);
-    wire_write_get_response(&o, &f->out);
+    wire_write_get_response(&o, STR_EMPTY, &f->out);
     size_t n = f->out.n;
     struct buf small;
     buf_init(&small, n - 1);
-    wire_write_get_response(&o, &small);
+    wire_write_get_response(&o, STR_EMPTY, &small);
     assert_true(small.full);
     buf_fini(&small);
     buf_init(&small, n);
-    wire_write_get_response(&o, &small);
+    wire_write_get_response(&o, STR_EMPTY, &small);
     assert_false(small.full);
     buf_fini(&small);
 }
@@ -474,6 +494,7 @@ int main(void)
         TEST(delete_requests_come_back),
         TEST(write_responses_come_back_and_are_one_message_for_all_three),
         TEST(a_stored_object_is_answered_with_its_version_spliced_in),
+        TEST(managed_fields_stand_in_the_metadata_behind_the_version),
         TEST(a_list_written_in_pieces_is_one_response),
         TEST(one_piece_of_a_list_is_what_protobuf_packs),
         TEST(a_document_of_a_megabyte_passes_both_ways),

@@ -85,6 +85,7 @@ class WatchError(Exception):
         self.reason = ""
         self.metadata = {}
         self.fields = []
+        self.descriptions = []  # one for each of the fields
         self.retry_s = None
         for key, value in rpc.trailing_metadata() or ():
             if key == "grpc-status-details-bin":
@@ -103,6 +104,7 @@ class WatchError(Exception):
                 self.metadata = dict(body.metadata)
             elif kind == "google.rpc.BadRequest":
                 self.fields = [v.field for v in body.field_violations]
+                self.descriptions = [v.description for v in body.field_violations]
             elif kind == "google.rpc.RetryInfo":
                 self.retry_s = body.retry_delay.seconds + body.retry_delay.nanos / 1e9
 
