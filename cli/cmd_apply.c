@@ -70,7 +70,6 @@ int apply_run(struct cli *cli, const struct words *words)
     (void)words;
     struct watch_write w = {.verb = WATCH_PATCH,
                             .patch_type = WATCH_PATCH_APPLY,
-                            .field_manager = cli->options.field_manager,
                             .force = cli->options.force_conflicts};
     CLEANUP(documents_fini) struct documents documents = {0};
     CLEANUP(catalog_fini) struct catalog catalog = {0};

@@ -202,7 +202,6 @@ int put_run(struct cli *cli, const struct words *given)
 {
     struct words words = *given;
     struct watch_write w = {.verb = WATCH_PUT,
-                            .field_manager = cli->options.field_manager,
                             .mode = cli->options.if_absent ? WATCH_PUT_CREATE : WATCH_PUT_ANY};
     CLEANUP(documents_fini) struct documents documents = {0};
     const char *output;
@@ -264,7 +263,7 @@ static int patch_kind(const struct cli *cli, struct watch_write *w)
 int patch_run(struct cli *cli, const struct words *given)
 {
     struct words words = *given;
-    struct watch_write w = {.verb = WATCH_PATCH, .field_manager = cli->options.field_manager};
+    struct watch_write w = {.verb = WATCH_PATCH};
     CLEANUP(documents_fini) struct documents documents = {0};
     const char *output;
     struct target target;

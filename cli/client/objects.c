@@ -140,7 +140,6 @@ enum errc client_write(const struct watch_write *w, struct wire_write_request *r
         .field_manager = str_of(w->field_manager),
         .force = w->force != 0,
         .generate_name = w->generate_name != 0,
-        .field_manager = str_of(w->field_manager),
         .pre = {.rv = w->if_rv                        },
     };
     struct str uid = str_of(w->if_uid);
