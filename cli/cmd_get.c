@@ -65,7 +65,8 @@ int get_run(struct cli *cli, const struct words *words)
     if (*target.name != '\0' && cli->options.selector != NULL) {
         return cli_usage(cli, "a name and --selector exclude each other");
     }
-    if (cli->options.managed_fields && !one) {
+    if (cli->options.managed_fields && (*target.name == '\0' || cli->options.all_namespaces ||
+                                        strcmp(target.resource, RESOURCE_ALL) == 0)) {
         return cli_usage(cli, "--show-managed-fields is of one object: RESOURCE/NAME");
     }
     if (cli->options.managed_fields && cli->options.at_rv != NULL) {
