@@ -200,11 +200,12 @@ enum errc json_text_parse(struct str text, const char *field, json_t **ret, stru
 void json_text_string(struct str s, struct buf *out)
 {
     static const char hex[] = "0123456789abcdef";
+    static const bool escaped[256] = {[0 ... 0x1f] = true, ['"'] = true, ['\\'] = true};
     buf_addc(out, '"');
     size_t done = 0;
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        if (c >= 0x20 && c != '"' && c != '\\') {
+        if (!escaped[c]) {
             continue;
         }
         buf_add(out, s.p + done, i - done);

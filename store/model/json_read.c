@@ -81,21 +81,30 @@ static size_t utf8_length(const unsigned char *p, size_t n)
 /* Goes on to the quote, or to an escape. False: neither comes. */
 static bool skip_plain(struct reader *r)
 {
-    while (r->p < r->end) {
-        unsigned char c = *r->p;
+    static const bool stops[256] = {
+        [0 ... 0x1f] = true, ['"'] = true, ['\\'] = true, [0x80 ... 0xff] = true};
+    for (;;) {
+        const unsigned char *p = r->p, *end = r->end; /* in registers */
+        while (p < end && !stops[*p]) {
+            p++;
+        }
+        r->p = p;
+        if (p == end) {
+            return false;
+        }
+        unsigned char c = *p;
         if (c == '"' || c == '\\') {
             return true;
         }
         if (c < 0x20) {
             return false;
         }
-        size_t n = c < 0x80 ? 1 : utf8_length(r->p, (size_t)(r->end - r->p));
+        size_t n = utf8_length(p, (size_t)(end - p));
         if (n == 0) {
             return false;
         }
         r->p += n;
     }
-    return false;
 }
 
 static bool read_escape(struct reader *r)
