@@ -35,6 +35,7 @@ struct options {
     bool all_namespaces;
     bool all_objects;
     const char *selector;
+    const char *field_selector;
     const char *output;
     struct option_list files;
     const char *patch;

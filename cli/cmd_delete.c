@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* delete: one object by its name, or, only with -l or --all, a collection. */
+/* delete: one object by its name, or, only with a selector or --all, a collection. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@ static int collection_selection(const struct cli *cli, const struct words *words
 {
     const struct options *o = &cli->options;
     struct err err;
-    if (o->all_objects && o->selector != NULL) {
+    if (o->all_objects && (o->selector != NULL || o->field_selector != NULL)) {
         return cli_usage(cli, "--all and a selector exclude each other");
     }
     if (o->if_rv != NULL || o->if_uid != NULL) {
@@ -26,13 +26,14 @@ static int collection_selection(const struct cli *cli, const struct words *words
         return cli_usage(cli, "name the RESOURCE of the objects to delete");
     }
     if (*target->name != '\0') {
-        return cli_usage(cli, "name one object, or objects by -l or --all, not both");
+        return cli_usage(cli, "name one object, or objects by a selector or --all, not both");
     }
     *ret = (struct watch_selection){
         .resource = target->resource,
         .ns = o->ns,
         .all_namespaces = o->all_namespaces,
         .label_selector = o->selector,
+        .field_selector = o->field_selector,
     };
     return 0;
 }
@@ -86,12 +87,13 @@ int delete_run(struct cli *cli, const struct words *words)
     struct target target;
     struct err err;
     int code = command_output(cli, &output);
-    if (code == 0 && (cli->options.selector != NULL || cli->options.all_objects)) {
+    const struct options *o = &cli->options;
+    if (code == 0 && (o->selector != NULL || o->field_selector != NULL || o->all_objects)) {
         return delete_collection(cli, words, output);
     }
     code = code != 0 ? code : cli_preconditions(cli, &w);
     if (code == 0 && cli->options.all_namespaces) {
-        code = cli_usage(cli, "-A is for objects that are named by -l or --all");
+        code = cli_usage(cli, "-A is for objects that are named by a selector or --all");
     }
     if (code != 0) {
         return code;

@@ -62,8 +62,9 @@ int get_run(struct cli *cli, const struct words *words)
     if (words->n == 0) {
         return cli_usage(cli, "name a RESOURCE, for instance \"objects\", or \"all\"");
     }
-    if (*target.name != '\0' && cli->options.selector != NULL) {
-        return cli_usage(cli, "a name and --selector exclude each other");
+    if (*target.name != '\0' &&
+        (cli->options.selector != NULL || cli->options.field_selector != NULL)) {
+        return cli_usage(cli, "a name and a selector exclude each other");
     }
     if (cli->options.managed_fields && (*target.name == '\0' || cli->options.all_namespaces ||
                                         strcmp(target.resource, RESOURCE_ALL) == 0)) {

@@ -36,6 +36,9 @@ static void selection_text(const struct watch_selection *v, struct buf *out)
     if (*v->label_selector != '\0') {
         buf_printf(out, " -l %s", v->label_selector);
     }
+    if (*v->field_selector != '\0') {
+        buf_printf(out, " --field-selector %s", v->field_selector);
+    }
 }
 
 static void watching_text(const struct watch_subscription *s, struct buf *out)
@@ -108,6 +111,7 @@ static void selection_json(const struct watch_selection *v, struct buf *out)
     buf_printf(out, ",\"allNamespaces\":%s", v->all_namespaces ? "true" : "false");
     member("name", v->name, false, out);
     member("labelSelector", v->label_selector, false, out);
+    member("fieldSelector", v->field_selector, false, out);
     buf_addc(out, '}');
 }
 

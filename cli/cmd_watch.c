@@ -138,6 +138,16 @@ static void notice_connected(struct watching *w, int64_t outage_ms)
     w->ever = true;
 }
 
+/* An option's value as a shell takes it. */
+static void add_quoted(const char *option, const char *value, struct buf *out)
+{
+    buf_printf(out, " %s '", option);
+    for (const char *c = value; *c != '\0'; c++) {
+        buf_adds(out, *c == '\'' ? STR("'\\''") : (struct str){c, 1});
+    }
+    buf_addc(out, '\'');
+}
+
 /* The command that began this watch, without --since. */
 static void same_command(const struct watching *w, struct buf *out)
 {
@@ -152,7 +162,10 @@ static void same_command(const struct watching *w, struct buf *out)
         buf_printf(out, " -n %s", v->ns);
     }
     if (v->label_selector != NULL) {
-        buf_printf(out, " -l '%s'", v->label_selector);
+        add_quoted("-l", v->label_selector, out);
+    }
+    if (v->field_selector != NULL) {
+        add_quoted("--field-selector", v->field_selector, out);
     }
 }
 

@@ -22,6 +22,10 @@
     TEXT("selector", 'l', selector), \
         .value = "SELECTOR",         \
         .help = "Only objects with these labels: app=web,tier in (a,b),!canary,size>3."
+#define FIELD_SELECTOR                         \
+    TEXT("field-selector", 0, field_selector), \
+        .value = "SELECTOR",                   \
+        .help = "Only objects with these fields: status.phase!=Running,spec.tier in (a,b)."
 #define OUTPUT TEXT("output", 'o', output), .help = "How to show the result."
 #define IF_RV \
     TEXT("if-rv", 0, if_rv), .value = "VERSION", .help = "Only if the object has this version."
@@ -114,6 +118,7 @@ static const struct option patch_options[] = {
 };
 static const struct option delete_options[] = {
     {SELECTOR},
+    {FIELD_SELECTOR},
     {FLAG("all", 0, all_objects), .help = "All objects of RESOURCE."},
     {NAMESPACE},
     {ALL_NAMESPACES},
@@ -125,6 +130,7 @@ static const struct option delete_options[] = {
 };
 static const struct option get_options[] = {
     {SELECTOR},
+    {FIELD_SELECTOR},
     {NAMESPACE},
     {ALL_NAMESPACES},
     {OUTPUT, .value = "table|wide|json|yaml|name"},
@@ -146,6 +152,7 @@ static const struct option watch_options[] = {
      .help = "Every event after this version, instead of the current state; also \"now\" and "
              "\"oldest\"."},
     {SELECTOR},
+    {FIELD_SELECTOR},
     {NAMESPACE},
     {ALL_NAMESPACES},
     {OUTPUT, .value = "table|json|name"},
@@ -174,7 +181,7 @@ static const struct option transact_options[] = {
     {OUTPUT, .value = "name|json"},
 };
 static const struct option import_options[] = {{NAMESPACE}};
-static const struct option export_options[] = {{SELECTOR}, {NAMESPACE}, {ALL_NAMESPACES}, {AT_RV}};
+static const struct option export_options[] = {{SELECTOR}, {FIELD_SELECTOR}, {NAMESPACE}, {ALL_NAMESPACES}, {AT_RV}};
 static const struct option status_options[] = {{OUTPUT, .value = "text|json"}};
 static const struct option resources_options[] = {{OUTPUT, .value = "table|json|name"}};
 static const struct option subscriptions_options[] = {
@@ -214,12 +221,18 @@ const struct command commands[] = {
         .summary = "Show one object or list many",
         .usage = "get RESOURCE\n"
                  "get RESOURCE/NAME",
-        .details = "A single word is a RESOURCE; \"all\" is every resource. A list shows one version,\n"
-                   "however many pages it takes; it ends with 6 if that is compacted meanwhile. With\n"
-                   "--at-rv it is any version that is kept, see 'watchctl status'.",
+        .details =
+            "A single word is a RESOURCE; \"all\" is every resource. A list shows one version,\n"
+            "however many pages it takes; it ends with 6 if that is compacted meanwhile. With\n"
+            "--at-rv it is any version that is kept, see 'watchctl status'.\n"
+            "\n"
+            "--field-selector compares members by their path: =, ==, !=, in (a,b), notin (a,b), joined\n"
+            "by commas. Keys with dots are quoted, metadata.labels['app.io/x']; elements are numbered,\n"
+            "spec.containers[0].image; in a value \\ goes before , = and \\. What is absent equals \"\".",
         .examples = "watchctl get objects\n"
                     "watchctl get objects/greeting -o json\n"
                     "watchctl get jobs -A -l 'tier in (web,db),!canary'\n"
+                    "watchctl get jobs --field-selector 'status.phase in (Failed,Lost)'\n"
                     "watchctl get all -A -o name\n"
                     "watchctl get jobs --at-rv 2",
         OPTIONS(get_options),
@@ -233,10 +246,11 @@ const struct command commands[] = {
         .summary = "Delete one object, or those of a selection",
         .usage = "delete [RESOURCE/]NAME\n"
                  "delete RESOURCE -l SELECTOR\n"
+                 "delete RESOURCE --field-selector SELECTOR\n"
                  "delete RESOURCE --all",
         .details =
-            "A single word is a NAME; only with -l or --all is it a RESOURCE, of which the objects in\n"
-            "-n, or with -A in all namespaces, are deleted one by one. Each is told when it is done;\n"
+            "A single word is a NAME; only with a selector or --all is it a RESOURCE, of which the objects\n"
+            "in -n, or with -A in all namespaces, are deleted one by one. Each is told when it is done;\n"
             "to go on after an interruption, run it again. An object with finalizers is only marked\n"
             "for deletion, and goes when the last of them is taken away.",
         .examples = "watchctl delete greeting\n"
@@ -322,8 +336,12 @@ const struct command commands[] = {
             "\"object\":{…}}, written at once also into a pipe.\n"
             "\n"
             "It ends with 0 when --count or --for is reached, with 6 when the history after --since\n"
-            "is gone or is another one, with 1 when somebody unsubscribed it.",
+            "is gone or is another one, with 1 when somebody unsubscribed it.\n"
+            "\n"
+            "With -l or --field-selector an object that a change makes match is shown as ADDED, and one\n"
+            "that it makes match no longer as DELETED, as it was before.",
         .examples = "watchctl watch objects\n"
+                    "watchctl watch jobs --field-selector status.phase=Running\n"
                     "watchctl watch jobs -A -l tier=web -o json | jq .object.spec\n"
                     "watchctl watch all -A --since 97\n"
                     "watchctl watch objects/greeting --count 1",

@@ -17,7 +17,8 @@ void selection_of(const struct cli *cli, const struct target *target, struct wat
                                     .ns = cli->options.ns,
                                     .all_namespaces = cli->options.all_namespaces,
                                     .name = target->name,
-                                    .label_selector = cli->options.selector};
+                                    .label_selector = cli->options.selector,
+                                    .field_selector = cli->options.field_selector};
 }
 
 int list_each(const struct cli *cli, const struct watch_selection *selection, list_page_fn *fn,

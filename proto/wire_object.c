@@ -8,6 +8,7 @@ enum {
     SELECTION_ALL_NAMESPACES,
     SELECTION_NAME,
     SELECTION_LABEL_SELECTOR,
+    SELECTION_FIELD_SELECTOR,
 };
 enum { GET_KEY = 1, GET_RV, GET_MANAGED };
 enum { GOT_OBJECT = 1 };
@@ -41,6 +42,7 @@ void wire_selection_of(const Watch__V1__Selection *m, struct selection *ret)
         ret->all_namespaces = m->all_namespaces;
         ret->name = str_of(m->name);
         ret->label_selector = str_of(m->label_selector);
+        ret->field_selector = str_of(m->field_selector);
     }
 }
 
@@ -75,6 +77,7 @@ void wire_add_selection(struct buf *out, unsigned number, const struct selection
     pb_add_bool(out, SELECTION_ALL_NAMESPACES, s->all_namespaces);
     pb_add_str(out, SELECTION_NAME, s->name);
     pb_add_str(out, SELECTION_LABEL_SELECTOR, s->label_selector);
+    pb_add_str(out, SELECTION_FIELD_SELECTOR, s->field_selector);
     pb_close(out, opened);
 }
 

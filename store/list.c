@@ -90,7 +90,8 @@ static bool list_take(void *arg, const struct object *o)
 static bool count_selected(struct index *x, const struct selections *sel, uint64_t *ret)
 {
     const struct scope *c = selections_at(sel, 0);
-    if (selections_count(sel) != 1 || c->name.n != 0 || !selector_is_empty(c->labels)) {
+    if (selections_count(sel) != 1 || c->name.n != 0 || !selector_is_empty(c->labels) ||
+        !field_selector_is_empty(c->fields)) {
         return false;
     }
     *ret = index_count(x, c->resource, c->ns);

@@ -16,6 +16,7 @@ void chunk_free(struct chunk *c)
         return;
     }
     blob_unref(c->blob);
+    previous_fini(&c->previous);
     buf_fini(&c->bytes);
     buf_fini(&c->keys);
     free(c);
@@ -119,8 +120,11 @@ static void drop_txn(struct chunk *c)
 static bool take_event(void *arg, const struct event *ev)
 {
     struct chunk *c = arg;
+    const struct selections *sel = c->watcher->selections;
     enum event_form form = FORM_PLAIN;
-    if (watch_judge(c->watcher->selections, ev, &form)) {
+    bool before = verdict_of_event(sel, ev, SIDE_BEFORE, &c->previous);
+    bool now = verdict_of_event(sel, ev, SIDE_NOW, &c->previous);
+    if (verdict_form(ev, before, now, &form)) {
         if (!add_event(c, ev, form)) {
             c->stopped = true;
             return false;

@@ -274,8 +274,11 @@ static enum errc give(struct view_walk *v, struct engine_reader *r, const struct
         if (rc != OK) {
             return rc;
         }
-        if (o != NULL && selections_match(v->selections, &o->key, o->labels) && !fn(arg, o)) {
-            return OK;
+        if (o != NULL) {
+            const struct subject f = {o->key, o->rv, o->generation, o->body};
+            if (selections_match(v->selections, &f, o->labels) && !fn(arg, o)) {
+                return OK;
+            }
         }
     }
     *ret_taken = c->n;

@@ -13,6 +13,7 @@
 #define WATCHD_WATCH_IMPL_H
 
 #include "store/store_impl.h"
+#include "store/verdict.h"
 #include "store/view.h"
 
 enum watcher_state { WATCHER_READY, WATCHER_OUT, WATCHER_IDLE, WATCHER_WAITING };
@@ -24,6 +25,7 @@ struct idle_node {
     LIST_ENTRY(idle_node) link;
     struct idle_group *group; /* NULL: not idle */
     struct watcher *watcher;
+    struct verdicts *verdicts; /* of the scope's field selector; NULL: it has none to be judged */
 };
 
 /* Snapshots only: what the walk and the position need. The walk is the reader's while a chunk is
@@ -55,6 +57,7 @@ struct chunk {
     rv_t after, upto; /* replay: events in (after, upto] are still to be read */
     struct buf bytes; /* while it is filled */
     struct buf keys;
+    struct previous previous;
     size_t txn_from, txn_events; /* replay: the transaction that is being read: where it begins in
                                     bytes, and how many of its events are there */
     size_t rows;                 /* looked at in this step */
@@ -98,14 +101,11 @@ struct watch_set {
     struct watcher_list ready;
     struct idle_bucket *buckets; /* see watch_set.c */
     size_t shapes[8];
+    struct verdict_table verdicts;
     pthread_mutex_t mu; /* guards the next two; taken alone */
     struct chunk_list arrived;
     size_t reading; /* chunks with the reader */
 };
-
-/* Does an event concern a selection, and how? What Kubernetes calls convertToWatchEvent:
- * matched before × matches now. */
-bool watch_judge(const struct selections *sel, const struct event *ev, enum event_form *ret_form);
 
 /* ---- watch_set.c ---- */
 

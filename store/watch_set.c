@@ -3,7 +3,8 @@
  * costs as much as it has watchers, not as there are watchers.
  *
  *   bucket: (resource, namespace, name), each exact or "" for any: an event looks up at most eight
- *     └─ group: equal label selectors, judged once per event
+ *     └─ group: equal label and field selectors, judged once per event; the latter for all buckets
+ *          together
  *          └─ nodes: the idle watchers
  *
  * Invariants:
@@ -20,7 +21,8 @@
 struct idle_group {
     LIST_ENTRY(idle_group) link;
     struct idle_bucket *bucket;
-    struct selector *labels; /* its own */
+    struct selector *labels;   /* its own */
+    struct verdicts *verdicts; /* its own reference; NULL: no field selector to be judged */
     LIST_HEAD(node_list, idle_node) nodes;
 };
 
@@ -84,14 +86,15 @@ static struct idle_bucket *bucket_make(struct watch_set *set, const struct scope
     return b;
 }
 
-static struct idle_group *group_make(struct watch_set *set, const struct scope *s)
+static struct idle_group *group_make(struct watch_set *set, const struct scope *s,
+                                     const struct verdicts *verdicts)
 {
     struct idle_bucket *b = bucket_make(set, s);
     struct idle_group *g = NULL;
     struct str text = selector_text(s->labels);
     LIST_FOREACH(g, &b->groups, link)
     {
-        if (str_eq(selector_text(g->labels), text)) {
+        if (g->verdicts == verdicts && str_eq(selector_text(g->labels), text)) {
             return g;
         }
     }
@@ -100,6 +103,7 @@ static struct idle_group *group_make(struct watch_set *set, const struct scope *
     struct err err;
     enum errc rc = selector_parse(text, "", &g->labels, &err);
     assert(rc == OK); /* its own canonical text */
+    g->verdicts = verdicts_ref(&set->verdicts, s);
     LIST_INIT(&g->nodes);
     LIST_INSERT_HEAD(&b->groups, g, link);
     return g;
@@ -113,6 +117,7 @@ static void group_free_if_empty(struct watch_set *set, struct idle_group *g)
     struct idle_bucket *b = g->bucket;
     LIST_REMOVE(g, link);
     selector_free(g->labels);
+    verdicts_unref(&set->verdicts, g->verdicts);
     free(g);
     if (LIST_EMPTY(&b->groups)) {
         HASH_DELETE(hh, set->buckets, b);
@@ -124,7 +129,8 @@ static void group_free_if_empty(struct watch_set *set, struct idle_group *g)
 void watch_set_park(struct watcher *w)
 {
     for (size_t i = 0; i < w->n_nodes; i++) {
-        struct idle_group *g = group_make(w->set, selections_at(w->selections, i));
+        struct idle_group *g =
+            group_make(w->set, selections_at(w->selections, i), w->nodes[i].verdicts);
         w->nodes[i].group = g;
         LIST_INSERT_HEAD(&g->nodes, &w->nodes[i], link);
     }
@@ -171,10 +177,12 @@ static bool wake_group(struct watch_set *set, struct idle_group *g, rv_t cursor)
     return others;
 }
 
-static bool group_concerned(const struct idle_group *g, const struct event *ev)
+static bool group_selects(struct watch_set *set, const struct idle_group *g, const struct event *ev,
+                          enum side side)
 {
-    return selector_match(g->labels, ev->labels) ||
-           (ev->prev_rv != 0 && selector_match(g->labels, ev->prev_labels));
+    struct str labels;
+    return event_side(ev, side, &labels) && selector_match(g->labels, labels) &&
+           verdicts_match(&set->verdicts, g->verdicts, ev, side);
 }
 
 /* Wakes the idle watchers that the event may concern; they have pulled everything <= `before`. */
@@ -194,7 +202,9 @@ static void show(struct watch_set *set, const struct event *ev, rv_t before)
         struct idle_group *g = LIST_FIRST(&b->groups);
         while (g != NULL) {
             struct idle_group *next = LIST_NEXT(g, link);
-            if (group_concerned(g, ev) && wake_group(set, g, before)) {
+            bool concerned =
+                group_selects(set, g, ev, SIDE_NOW) || group_selects(set, g, ev, SIDE_BEFORE);
+            if (concerned && wake_group(set, g, before)) {
                 HASH_FIND(hh, set->buckets, key, n, b);
                 next = b != NULL ? LIST_FIRST(&b->groups) : NULL;
             }
@@ -329,6 +339,7 @@ void watch_set_free(struct watch_set *set)
         nanosleep(&pause, NULL);
     }
     assert(TAILQ_EMPTY(&set->ready) && set->buckets == NULL);
+    verdict_table_fini(&set->verdicts);
     pthread_mutex_destroy(&set->mu);
     free(set);
 }

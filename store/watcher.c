@@ -22,21 +22,6 @@
 
 _Static_assert(TXN_OPS_MAX <= PULL_PIECES, "a transaction is gathered whole");
 
-bool watch_judge(const struct selections *sel, const struct event *ev, enum event_form *ret_form)
-{
-    bool before = ev->prev_rv != 0 && selections_match(sel, &ev->key, ev->prev_labels);
-    bool now = !event_is_delete(ev) && selections_match(sel, &ev->key, ev->labels);
-    if (!before && !now) {
-        return false;
-    }
-    if (before == now || ev->prev_rv == 0 || event_is_delete(ev)) {
-        *ret_form = FORM_PLAIN;
-    } else {
-        *ret_form = now ? FORM_ENTERED : FORM_LEFT;
-    }
-    return true;
-}
-
 /* ---- Opening and closing -------------------------------------------------------------------- */
 
 static void start_snapshot(struct watcher *w, const struct position *resume)
@@ -105,6 +90,9 @@ static enum errc start(struct watcher *w, const struct watcher_options *opt, str
 
 static void watcher_free(struct watcher *w)
 {
+    for (size_t i = 0; i < w->n_nodes; i++) {
+        verdicts_unref(&w->set->verdicts, w->nodes[i].verdicts);
+    }
     chunk_free(w->chunk);
     snapshot_free(w->set->store, w->snapshot);
     if (w->pin != NULL) {
@@ -128,6 +116,7 @@ enum errc watcher_open(struct watch_set *set, const struct watcher_options *opt,
     w->n_nodes = (uint16_t)n;
     for (size_t i = 0; i < n; i++) {
         w->nodes[i].watcher = w;
+        w->nodes[i].verdicts = verdicts_ref(&set->verdicts, selections_at(opt->selections, i));
     }
     enum errc rc = start(w, opt, err);
     if (rc != OK) {
@@ -294,6 +283,20 @@ static void return_to(const struct mark *m, struct watcher *w, struct run *runs,
     b->events = m->events;
 }
 
+static bool selects(const struct watcher *w, const struct event *ev, enum side side)
+{
+    struct str labels;
+    if (!event_side(ev, side, &labels)) {
+        return false;
+    }
+    for (size_t i = 0; selections_next(w->selections, &ev->key, labels, &i); i++) {
+        if (verdicts_match(&w->set->verdicts, w->nodes[i].verdicts, ev, side)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Gathers matching events of one segment; false when the batch is full. */
 static bool gather(struct watcher *w, struct segment *s, struct run *runs, size_t *n,
                    struct watch_batch *b, size_t *scanned)
@@ -308,7 +311,7 @@ static bool gather(struct watcher *w, struct segment *s, struct run *runs, size_
         }
         enum event_form form = FORM_PLAIN;
         (*scanned)++;
-        if (watch_judge(w->selections, ev, &form)) {
+        if (verdict_form(ev, selects(w, ev, SIDE_BEFORE), selects(w, ev, SIDE_NOW), &form)) {
             struct run r;
             segment_encoded(log, s, i, form, w->previous, &r.blob, &r.at, &r.n);
             struct run *last = *n != 0 ? &runs[*n - 1] : NULL;

@@ -87,7 +87,8 @@ static void show_subscription(struct arena *a, const struct wire_subscription *s
                                         .ns = reply_text(a, from->ns),
                                         .all_namespaces = from->all_namespaces,
                                         .name = reply_text(a, from->name),
-                                        .label_selector = reply_text(a, from->label_selector)};
+                                        .label_selector = reply_text(a, from->label_selector),
+                                        .field_selector = reply_text(a, from->field_selector)};
     }
     *ret = (struct watch_subscription){.subscription_id = reply_text(a, s->subscription_id),
                                        .client_id = reply_text(a, s->client_id),

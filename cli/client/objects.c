@@ -77,7 +77,8 @@ struct selection client_selection(const struct watch_selection *v)
                               .ns = str_of(v->ns),
                               .all_namespaces = v->all_namespaces != 0,
                               .name = str_of(v->name),
-                              .label_selector = str_of(v->label_selector)};
+                              .label_selector = str_of(v->label_selector),
+                              .field_selector = str_of(v->field_selector)};
 }
 
 enum watch_code watch_list(struct watch_client *c, const struct watch_selection *v, uint32_t limit,

@@ -340,7 +340,7 @@ static size_t request_size(const struct watch_options *o)
     for (size_t i = 0; i < o->n_selections; i++) {
         const struct watch_selection *v = &o->selections[i];
         n += sizeof(struct selection) + 256 + length(v->resource) + length(v->ns) +
-             length(v->name) + length(v->label_selector);
+             length(v->name) + length(v->label_selector) + length(v->field_selector);
     }
     return n;
 }
@@ -360,7 +360,8 @@ static void keep_request(struct watch_stream *s, const struct watch_options *o)
                                               .ns = keep(a, v->ns),
                                               .all_namespaces = v->all_namespaces != 0,
                                               .name = keep(a, v->name),
-                                              .label_selector = keep(a, v->label_selector)};
+                                              .label_selector = keep(a, v->label_selector),
+                                              .field_selector = keep(a, v->field_selector)};
     }
     r->send_previous = o->previous != 0;
     r->bookmark_interval_ms = o->bookmark_ms;

@@ -143,6 +143,7 @@ struct watch_selection {
     int all_namespaces;
     const char *name;           /* "": any */
     const char *label_selector; /* "app=web,tier in (a,b)"; "": any */
+    const char *field_selector; /* "status.phase!=Running,metadata.name in (a,b)"; "": any */
 };
 
 /* The blocking calls below wait for the server, if need be, until the client's timeout, and repeat

@@ -36,6 +36,8 @@
     X(M_MESSAGES_SENT, COUNTER, "watchd_watch_messages_total", "Messages sent on watches.")        \
     X(M_EVENTS_SENT, COUNTER, "watchd_watch_events_total", "Events sent on watches.")              \
     X(M_BOOKMARKS_SENT, COUNTER, "watchd_watch_bookmarks_total", "Bookmarks sent.")                \
+    X(M_FIELDS_JUDGED, COUNTER, "watchd_field_selections_total",                                   \
+      "Times a distinct field selector was judged for idle or live watches.")                      \
     X(M_PINNED_BYTES, GAUGE, "watchd_pinned_bytes", "Bytes held by sends in flight.")              \
     X(M_CALLS, COUNTER, "watchd_calls_total", "Calls received.")                                   \
     X(M_CALLS_FAILED, COUNTER, "watchd_calls_failed_total", "Calls answered with an error.")       \

@@ -153,7 +153,7 @@ static bool has_value(const struct field_requirement *r, struct str spelt)
 }
 
 /* False for an array or object. `digits` is room for *ret. */
-static bool field_read(const struct field_requirement *r, const struct fields *f, char digits[24],
+static bool field_read(const struct field_requirement *r, const struct subject *f, char digits[24],
                        struct str *ret)
 {
     *ret = STR_EMPTY;
@@ -183,7 +183,7 @@ static bool field_read(const struct field_requirement *r, const struct fields *f
     return ret->p[0] != '{' && ret->p[0] != '[';
 }
 
-bool field_selector_match(const struct field_selector *s, const struct fields *f)
+bool field_selector_match(const struct field_selector *s, const struct subject *f)
 {
     for (size_t i = 0; i < s->n; i++) {
         const struct field_requirement *r = &s->v[i];
@@ -231,6 +231,12 @@ struct str field_selector_name(const struct field_selector *s)
 struct str field_selector_namespace(const struct field_selector *s)
 {
     return only_value(s, IN_NAMESPACE);
+}
+
+bool field_selector_wants_more(const struct field_selector *s)
+{
+    size_t said = (field_selector_name(s).n != 0) + (size_t)(field_selector_namespace(s).n != 0);
+    return s->n != said;
 }
 
 struct str field_selector_text(const struct field_selector *s)

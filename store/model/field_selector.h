@@ -34,14 +34,14 @@ void field_selector_free(struct field_selector *s); /* NULL is fine. */
 void field_selector_freep(struct field_selector **s);
 
 /* One version of an object: its stored body (object.h) and what goes in on output. Borrowed. */
-struct fields {
+struct subject {
     struct key key;
     rv_t rv;
     uint64_t generation;
     struct str body;
 };
 
-bool field_selector_match(const struct field_selector *s, const struct fields *f);
+bool field_selector_match(const struct field_selector *s, const struct subject *f);
 bool field_selector_is_empty(const struct field_selector *s);
 /* Does matching look into the body? If not, `body` may be empty. */
 bool field_selector_needs_body(const struct field_selector *s);
@@ -49,6 +49,8 @@ bool field_selector_needs_body(const struct field_selector *s);
  * not be a valid name. */
 struct str field_selector_name(const struct field_selector *s);
 struct str field_selector_namespace(const struct field_selector *s);
+/* Does it demand anything but these two? */
+bool field_selector_wants_more(const struct field_selector *s);
 /* The canonical text: requirements sorted, one spelling each; equal for equal selectors. Borrowed
  * from the selector. */
 struct str field_selector_text(const struct field_selector *s);

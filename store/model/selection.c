@@ -35,6 +35,21 @@ static void field_of(char *field, size_t size, size_t i, bool single, const char
     }
 }
 
+/* Only by what could be a name, as indices of names rely on that; nothing has another name. */
+static void narrow(struct scope *c)
+{
+    struct str name = field_selector_name(c->fields);
+    struct str ns = field_selector_namespace(c->fields);
+    if (c->name.n == 0 && name.n != 0 && name_check_name(name, "", NULL) == OK) {
+        c->name = name;
+    }
+    if (c->ns.n == 0 && ns.n != 0 && name_check_namespace(ns, "", NULL) == OK) {
+        c->ns = ns;
+    }
+    c->by_fields = field_selector_wants_more(c->fields) ||
+                   (name.n != 0 && !str_eq(name, c->name)) || (ns.n != 0 && !str_eq(ns, c->ns));
+}
+
 static enum errc compile(struct selections *s, size_t i, const struct selection *in, bool single,
                          struct err *err)
 {
@@ -64,6 +79,10 @@ static enum errc compile(struct selections *s, size_t i, const struct selection 
     if (selector_parse(in->label_selector, field, &c->labels, err) != OK) {
         return ERR_INVALID;
     }
+    field_of(field, sizeof(field), i, single, "field_selector");
+    if (field_selector_parse(in->field_selector, field, &c->fields, err) != OK) {
+        return ERR_INVALID;
+    }
 
     struct buf *texts = &s->texts[i];
     buf_init(texts, resource.n + ns.n + in->name.n);
@@ -78,7 +97,9 @@ static enum errc compile(struct selections *s, size_t i, const struct selection 
         .all_namespaces = in->all_namespaces,
         .name = c->name,
         .label_selector = selector_text(c->labels),
+        .field_selector = field_selector_text(c->fields),
     };
+    narrow(c);
     return OK;
 }
 
@@ -95,10 +116,11 @@ static uint64_t hash_all(const struct selections *s)
     uint64_t hashes[SELECTIONS_MAX];
     for (size_t i = 0; i < s->n; i++) {
         const struct scope *c = &s->scopes[i];
-        struct str text = selector_text(c->labels);
+        struct str labels = selector_text(c->labels);
+        struct str fields = field_selector_text(c->fields);
         uint64_t parts[] = {XXH3_64bits(c->resource.p, c->resource.n),
                             XXH3_64bits(c->ns.p, c->ns.n), XXH3_64bits(c->name.p, c->name.n),
-                            XXH3_64bits(text.p, text.n)};
+                            XXH3_64bits(labels.p, labels.n), XXH3_64bits(fields.p, fields.n)};
         hashes[i] = XXH3_64bits(parts, sizeof(parts));
     }
     qsort(hashes, s->n, sizeof(hashes[0]), u64_cmp);
@@ -151,6 +173,7 @@ void selections_free(struct selections *s)
     }
     for (size_t i = 0; i < s->n; i++) {
         selector_free(s->scopes[i].labels);
+        field_selector_free(s->scopes[i].fields);
         buf_fini(&s->texts[i]);
     }
     free(s->scopes);
@@ -189,10 +212,20 @@ bool scope_covers(const struct scope *s, const struct key *k)
     return covers(s->name, k->name) && covers(s->ns, k->ns) && covers(s->resource, k->resource);
 }
 
-bool selections_match(const struct selections *s, const struct key *k, struct str labels)
+bool selections_next(const struct selections *s, const struct key *k, struct str labels, size_t *i)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        if (scope_covers(&s->scopes[i], k) && selector_match(s->scopes[i].labels, labels)) {
+    for (; *i < s->n; ++*i) {
+        if (scope_covers(&s->scopes[*i], k) && selector_match(s->scopes[*i].labels, labels)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool selections_match(const struct selections *s, const struct subject *f, struct str labels)
+{
+    for (size_t i = 0; selections_next(s, &f->key, labels, &i); i++) {
+        if (!s->scopes[i].by_fields || field_selector_match(s->scopes[i].fields, f)) {
             return true;
         }
     }

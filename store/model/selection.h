@@ -4,6 +4,7 @@
 #ifndef WATCHD_MODEL_SELECTION_H
 #define WATCHD_MODEL_SELECTION_H
 
+#include "store/model/field_selector.h"
 #include "store/model/name.h"
 #include "store/model/selector.h"
 
@@ -16,14 +17,18 @@ struct selection {
     bool all_namespaces;
     struct str name;           /* "": any */
     struct str label_selector; /* "": any */
+    struct str field_selector; /* "": any */
 };
 
-/* One selection compiled. Owned by its struct selections. */
+/* One selection compiled. Owned by its struct selections. A field selector that demands one name or
+ * namespace narrows the scope, and is judged only if it demands more than that. */
 struct scope {
     struct str resource; /* "" every */
     struct str ns;       /* "" every */
     struct str name;     /* "" every */
     struct selector *labels;
+    struct field_selector *fields;
+    bool by_fields; /* `fields` must be judged */
 };
 
 struct selections;
@@ -42,10 +47,13 @@ void selections_show(const struct selections *s, size_t i, struct selection *ret
 uint64_t selections_hash(const struct selections *s);
 
 bool scope_covers(const struct scope *s, const struct key *k);
-/* Does any of them select an object with these labels? */
-bool selections_match(const struct selections *s, const struct key *k, struct str labels);
-/* The same in two steps, so that equal labels need be judged only once: the scopes that cover a
- * key, as a set of bits, and whether the labels match one of them. */
+/* The first of them, from *i on, which selects an object with this key and these labels if its
+ * fields are right, too. False if there is none; *i is moved to it. */
+bool selections_next(const struct selections *s, const struct key *k, struct str labels, size_t *i);
+/* Does any of them select this version of an object? */
+bool selections_match(const struct selections *s, const struct subject *f, struct str labels);
+/* The same but for the fields, in two steps, so that equal labels need be judged only once: the
+ * scopes that cover a key, as a set of bits, and whether the labels match one of them. */
 uint64_t selections_cover(const struct selections *s, const struct key *k);
 bool selections_match_labels(const struct selections *s, uint64_t cover, struct str labels);
 /* Where to go on in an index in key order: no key in [k, *ret) could be selected, by resource,

@@ -8,7 +8,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct str text = {(const char *)data, n};
-    struct fields f = {
+    struct subject f = {
         .key = {STR("jobs"), STR("team"), STR("web")},
           .rv = 97, .generation = 2
     };

@@ -256,7 +256,7 @@ static void objects_match_by_what_clients_see(void **state)
         {"spec.n=3,spec.n!=4,spec.n in (3,4)",               true },
         {"spec.n=3,spec.n=4",                                false},
     };
-    const struct fields f = {
+    const struct subject f = {
         .key = {STR("jobs"), STR("team"), STR("web")},
         .rv = 97,
         .generation = 2,
@@ -381,7 +381,7 @@ static void random_selectors_match_as_the_tree_says(void **state)
         struct field_selector *s = NULL;
         struct err err;
         assert_ok(field_selector_parse(buf_str(&selector), "f", &s, &err), &err);
-        const struct fields f = {.body = str_of(text)};
+        const struct subject f = {.body = str_of(text)};
         if (field_selector_match(s, &f) != expected) {
             print_error("%.*s\n%s\n", STR_ARG(buf_str(&selector)), text);
             fail();

@@ -15,6 +15,12 @@ static struct key key_of(const char *resource, const char *ns, const char *name)
     return (struct key){str_of(resource), str_of(ns), str_of(name)};
 }
 
+static bool selects(const struct selections *s, const struct key *k, struct str labels)
+{
+    const struct subject f = {.key = *k};
+    return selections_match(s, &f, labels);
+}
+
 static void what_is_not_said_is_the_default(void **state)
 {
     (void)state;
@@ -32,11 +38,11 @@ static void what_is_not_said_is_the_default(void **state)
         assert_false(shown.all_namespaces);
         assert_str(shown.label_selector, "");
         struct key k = key_of("objects", "default", "a");
-        assert_true(selections_match(s, &k, STR("x=y")));
+        assert_true(selects(s, &k, STR("x=y")));
         k = key_of("objects", "other", "a");
-        assert_false(selections_match(s, &k, STR_EMPTY));
+        assert_false(selects(s, &k, STR_EMPTY));
         k = key_of("jobs", "default", "a");
-        assert_false(selections_match(s, &k, STR_EMPTY));
+        assert_false(selects(s, &k, STR_EMPTY));
         selections_free(s);
     }
 }
@@ -82,6 +88,7 @@ static void mistakes_are_named_by_place(void **state)
         {{.ns = {"a", 1}, .all_namespaces = true}, "namespace"     },
         {{.name = {"a/b", 3}},                     "name"          },
         {{.label_selector = {"a=b=c", 5}},         "label_selector"},
+        {{.field_selector = {"a", 1}},             "field_selector"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct selection v[3] = {0};
@@ -96,6 +103,99 @@ static void mistakes_are_named_by_place(void **state)
         snprintf(field, sizeof(field), "selection.%s", cases[i].member);
         assert_string_equal(err.field, field);
     }
+}
+
+static void a_field_selector_narrows_and_is_shown_as_it_was_asked(void **state)
+{
+    (void)state;
+    static const struct {
+        struct selection asked;
+        const char *ns;
+        const char *name;
+        bool by_fields;
+        const char *shown;
+    } cases[] = {
+        {{.field_selector = {"a=1", 3}},                                                            "default", "",    true, "a=1"                                 },
+        {{.field_selector = {" metadata.name == web", 21}},
+         "default",                                                                                            "web",
+         false,                                                                                                             "metadata.name=web"                   },
+        {{.all_namespaces = true, .field_selector = {"metadata.namespace=b,.metadata.name=c", 37}},
+         "b",                                                                                                  "c",
+         false,                                                                                                             "metadata.name=c,metadata.namespace=b"},
+        {{.ns = {"b", 1}, .name = {"c", 1}, .field_selector = {"metadata.name=c", 15}},
+         "b",                                                                                                  "c",
+         false,                                                                                                             "metadata.name=c"                     },
+ /* Contradictions select nothing. */
+        {{.name = {"c", 1}, .field_selector = {"metadata.name=d", 15}},
+         "default",                                                                                            "c",
+         true,                                                                                                              "metadata.name=d"                     },
+        {{.ns = {"b", 1}, .field_selector = {"metadata.namespace=c", 20}},
+         "b",                                                                                                  "",
+         true,                                                                                                              "metadata.namespace=c"                },
+        {{.field_selector = {"metadata.name=a,metadata.name=b", 31}},
+         "default",                                                                                            "a",
+         true,                                                                                                              "metadata.name=a,metadata.name=b"     },
+ /* What is no name is none of the index's. */
+        {{.field_selector = {"metadata.name=A/B", 17}},                                             "default", "",    true, "metadata.name=A/B"                   },
+        {{.all_namespaces = true, .field_selector = {"metadata.namespace=a.b", 22}},
+         "",                                                                                                   "",
+         true,                                                                                                              "metadata.namespace=a.b"              },
+        {{.field_selector = {"metadata.name!=a", 16}},                                              "default", "",    true, "metadata.name!=a"                    },
+        {{.field_selector = {"metadata.name in (a,b)", 22}},
+         "default",                                                                                            "",
+         true,                                                                                                              "metadata.name in (a,b)"              },
+        {{.field_selector = {"metadata.name=a,x!=1", 20}},
+         "default",                                                                                            "a",
+         true,                                                                                                              "metadata.name=a,x!=1"                },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct selections *s = selections_of(&cases[i].asked, 1);
+        const struct scope *c = selections_at(s, 0);
+        assert_str(c->ns, cases[i].ns);
+        assert_str(c->name, cases[i].name);
+        assert_case(c->by_fields == cases[i].by_fields, cases[i].shown);
+        struct selection shown;
+        selections_show(s, 0, &shown);
+        assert_str(shown.field_selector, cases[i].shown);
+        assert_true(str_eq(shown.name, cases[i].asked.name));
+        assert_case(shown.all_namespaces == cases[i].asked.all_namespaces, cases[i].shown);
+        struct selections *again = selections_of(&shown, 1);
+        assert_true(selections_hash(s) == selections_hash(again));
+        selections_free(again);
+        selections_free(s);
+    }
+}
+
+static void every_part_of_a_selection_must_fit(void **state)
+{
+    (void)state;
+    const struct selection v[] = {
+        {.resource = STR("jobs"), .label_selector = STR("app=a"), .field_selector = STR("s.p=run") },
+        {.resource = STR("jobs"), .name = STR("web"),             .field_selector = STR("s.p!=run")},
+    };
+    struct selections *s = selections_of(v, 2);
+    static const struct {
+        const char *name;
+        const char *labels;
+        const char *body;
+        bool matches;
+    } cases[] = {
+        {"db",  "app=a", "{\"s\":{\"p\":\"run\"}}",  true },
+        {"db",  "app=a", "{\"s\":{\"p\":\"done\"}}", false},
+        {"db",  "app=b", "{\"s\":{\"p\":\"run\"}}",  false},
+        {"web", "",      "{\"s\":{\"p\":\"run\"}}",  false},
+        {"web", "",      "{\"s\":{\"p\":\"done\"}}", true },
+        {"web", "app=a", "{\"s\":{\"p\":\"run\"}}",  true },
+        {"web", "app=a", "{}",                       true },
+        {"db",  "app=a", "{}",                       false},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct subject f = {.key = key_of("jobs", "default", cases[i].name),
+                                  .body = str_of(cases[i].body)};
+        assert_case(selections_match(s, &f, str_of(cases[i].labels)) == cases[i].matches,
+                    cases[i].body);
+    }
+    selections_free(s);
 }
 
 static void a_watch_has_sixty_four_selections_at_most(void **state)
@@ -117,6 +217,7 @@ static void the_hash_is_of_the_set(void **state)
     const struct selection c = {.resource = STR("jobs"), .label_selector = STR("x")};
     const struct selection d = {.ns = STR("jobs")};
     const struct selection e = {.name = STR("jobs")};
+    const struct selection f = {.resource = STR("jobs"), .field_selector = STR("x=1")};
     const struct selection lists[][3] = {
         {a, b, a},
         {b, a, b},
@@ -125,7 +226,8 @@ static void the_hash_is_of_the_set(void **state)
         {b, b, b},
         {d, d, d},
         {e, e, e},
-        {c, c, c}
+        {c, c, c},
+        {f, f, f},
     };
     uint64_t hashes[COUNT(lists)];
     for (size_t i = 0; i < COUNT(lists); i++) {
@@ -162,7 +264,7 @@ static void a_union_matches_what_any_part_does(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct key k = key_of(cases[i].resource, cases[i].ns, cases[i].name);
-        assert_int_equal(selections_match(s, &k, str_of(cases[i].labels)), cases[i].matches);
+        assert_int_equal(selects(s, &k, str_of(cases[i].labels)), cases[i].matches);
     }
     selections_free(s);
 }
@@ -353,6 +455,8 @@ int main(void)
         cmocka_unit_test(what_is_not_said_is_the_default),
         cmocka_unit_test(a_selection_is_shown_in_canonical_words),
         cmocka_unit_test(mistakes_are_named_by_place),
+        cmocka_unit_test(a_field_selector_narrows_and_is_shown_as_it_was_asked),
+        cmocka_unit_test(every_part_of_a_selection_must_fit),
         cmocka_unit_test(a_watch_has_sixty_four_selections_at_most),
         cmocka_unit_test(the_hash_is_of_the_set),
         cmocka_unit_test(a_union_matches_what_any_part_does),

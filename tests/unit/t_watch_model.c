@@ -21,6 +21,8 @@ struct version {
     rv_t rv;
     char labels[64]; /* canonical */
     char spec[600];
+    int phase; /* of `phases`, in the spec */
+    uint64_t generation;
 };
 
 struct model_event {
@@ -55,6 +57,53 @@ static void key_text(int key, char ret[64])
     snprintf(ret, 64, "%s/%s/%s", resource, ns, name);
 }
 
+static const char *const phases[] = {NULL, "run", "done", "3"};
+
+/* The field selectors used here, and what they mean. */
+static const char *const field_selectors[] = {
+    "spec.phase=run",
+    "spec.phase!=run",
+    "spec.phase in (done,3),spec.phase!=3",
+    "spec.phase=",
+    "spec.phase!=",
+    "metadata.name=n00",
+    "metadata.name=n03,metadata.namespace=a",
+    "metadata.namespace=ab,spec.phase=done",
+    "metadata.name!=n03,spec.phase notin (run,done)",
+    "metadata.labels.app=x",
+    "metadata.generation=1",
+    "metadata.resourceVersion=7,kind=Job",
+};
+
+static bool fields_match(struct str selector, const char *ns, const char *name,
+                         const struct version *v)
+{
+    const char *phase = phases[v->phase] != NULL ? phases[v->phase] : "";
+    bool run = strcmp(phase, "run") == 0;
+    bool done = strcmp(phase, "done") == 0;
+    for (int i = 0; i < 12; i++) {
+        if (!str_eq(selector, str_of(field_selectors[i]))) {
+            continue;
+        }
+        const bool means[] = {
+            run,
+            !run,
+            done,
+            *phase == '\0',
+            *phase != '\0',
+            strcmp(name, "n00") == 0,
+            strcmp(name, "n03") == 0 && strcmp(ns, "a") == 0,
+            strcmp(ns, "ab") == 0 && done,
+            strcmp(name, "n03") != 0 && !run && !done,
+            strstr(v->labels, "app=x") != NULL,
+            v->generation == 1,
+            false,
+        };
+        return means[i];
+    }
+    return selector.n == 0;
+}
+
 static bool matches(const struct test_watch *t, int key, const struct version *v)
 {
     const char *resource = NULL, *ns = NULL;
@@ -69,6 +118,7 @@ static bool matches(const struct test_watch *t, int key, const struct version *v
         if (ok && s->label_selector.n != 0) {
             ok = strstr(v->labels, s->label_selector.p) != NULL;
         }
+        ok = ok && fields_match(s->field_selector, ns, name, v);
         if (ok) {
             return true;
         }
@@ -295,6 +345,8 @@ static void model_add(int key, rv_t rv, const struct version *after)
     e->before = model.now[key];
     e->after = *after;
     e->after.rv = rv;
+    e->after.generation =
+        e->before.there ? e->before.generation + (strcmp(e->before.spec, after->spec) != 0) : 1;
     model.now[key] = e->after;
 }
 
@@ -397,7 +449,19 @@ static void random_write(struct fixture *f)
     memset(pad, 'p', sizeof pad);
     pad[rnd(sizeof pad - 1)] = '\0';
     pad[sizeof pad - 1] = '\0';
-    snprintf(v.spec, sizeof v.spec, "{\"v\":%u,\"pad\":\"%s\"}", rnd(100000), pad);
+    /* Sometimes only the labels change. */
+    if (model.now[key].there && rnd(4) == 0) {
+        v.phase = model.now[key].phase;
+        memcpy(v.spec, model.now[key].spec, sizeof v.spec);
+    } else {
+        v.phase = (int)rnd(4);
+        char phase[32] = "";
+        if (v.phase != 0) {
+            const char *quote = v.phase == 3 ? "" : "\"";
+            snprintf(phase, sizeof phase, "\"phase\":%s%s%s,", quote, phases[v.phase], quote);
+        }
+        snprintf(v.spec, sizeof v.spec, "{\"v\":%u,%s\"pad\":\"%s\"}", rnd(100000), phase, pad);
+    }
     assert_int_equal(fixture_put(f, resource, ns, name, label_json[l], v.spec, &rv), OK);
     if (rv > model.n) {
         model_add(key, rv, &v);
@@ -421,6 +485,7 @@ static void choose_selections(struct checked *c)
             .all_namespaces = rnd(2) == 0,
             .name = str_of(names[rnd(4)]),
             .label_selector = str_of(selectors[rnd(5)]),
+            .field_selector = str_of(rnd(2) == 0 ? field_selectors[rnd(12)] : ""),
         };
         if (c->t.spec[i].all_namespaces) {
             c->t.spec[i].ns = STR_EMPTY;

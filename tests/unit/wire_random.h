@@ -112,6 +112,7 @@ static inline struct selection rnd_selection(struct rnd *r)
         .all_namespaces = rnd_bool(r),
         .name = rnd_text(r, 253),
         .label_selector = rnd_text(r, 600),
+        .field_selector = rnd_text(r, 600),
     };
 }
 
@@ -147,6 +148,7 @@ static inline void assert_selection(const struct selection *got, const struct se
     assert_int_equal(got->all_namespaces, wanted->all_namespaces);
     assert_str(got->name, wanted->name);
     assert_str(got->label_selector, wanted->label_selector);
+    assert_str(got->field_selector, wanted->field_selector);
 }
 
 static inline void assert_object(const struct wire_object *got, const struct wire_object *wanted)
