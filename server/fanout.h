@@ -32,7 +32,7 @@ struct fanout {
     struct stream_queue sending;   /* longest on its way first */
     grpc_byte_buffer *message;     /* empty between sends: the batch takes its slices */
     struct buf head;               /* what a message begins with */
-    size_t streams;                /* not yet freed */
+    _Atomic size_t streams;        /* not yet freed */
     _Atomic int32_t load;          /* streams, and calls that may become one */
     _Atomic int64_t stalled_since; /* sent_at of the first in `sending`; INT64_MAX: none */
     _Atomic bool turn_due;         /* the watch set asked for a turn */
