@@ -45,6 +45,8 @@ struct options {
     const char *subresource;
     bool keep_status;
     const char *at_rv;
+    const char *to_rv;
+    const char *range; /* "97..104" */
     int64_t chunk_size;
     const char *field_manager;
     bool force_conflicts;

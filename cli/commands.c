@@ -146,6 +146,21 @@ static const struct option get_options[] = {
     {FLAG("show-managed-fields", 0, managed_fields),
      .help = "Of one object also show who applied which of its fields."},
 };
+static const struct option history_options[] = {{NAMESPACE}, {OUTPUT, .value = "table|json"}};
+static const struct option diff_options[] = {
+    {TEXT("rv", 0, range),
+     .value = "A..B",
+     .help = "These two versions; A alone: from it to now. Without: the last change."},
+    {NAMESPACE},
+};
+static const struct option undo_options[] = {
+    {TEXT("to-rv", 0, to_rv),
+     .value = "VERSION",
+     .help = "Back to what was there at this version, not to what was before the last change."},
+    {NAMESPACE},
+    {DRY_RUN},
+    {OUTPUT, .value = "name|json"},
+};
 static const struct option watch_options[] = {
     {TEXT("since", 0, since),
      .value = "VERSION",
@@ -349,6 +364,46 @@ const struct command commands[] = {
         .max_words = 2,
         .outputs = "table,json,name",
         .run = watch_run,
+    },
+    {
+        .name = "history",
+        .summary = "Show the versions of an object that are kept",
+        .usage = "history [RESOURCE/]NAME",
+        .details = "Newest first, over deletions and recreations, each with what it changed. How far back\n"
+                   "it goes is what the server keeps, see 'watchctl status'; the oldest may be without a\n"
+                   "cause. With -o json each version is a line, with its document.",
+        .examples = "watchctl history jobs/build\n"
+                    "watchctl history jobs/build -n ci -o json",
+        OPTIONS(history_options),
+        .max_words = 2,
+        .outputs = "table,json",
+        .run = history_run,
+    },
+    {
+        .name = "diff",
+        .summary = "Show what changed between two versions of an object",
+        .usage = "diff [RESOURCE/]NAME [--rv A..B]",
+        .details = "As YAML, line by line, without version and generation. It ends with 1 where they\n"
+                   "differ, with 0 where they do not.",
+        .examples = "watchctl diff jobs/build\n"
+                    "watchctl diff jobs/build --rv 97..104",
+        OPTIONS(diff_options),
+        .max_words = 2,
+        .run = diff_run,
+    },
+    {
+        .name = "undo",
+        .summary = "Put the version before the last change back",
+        .usage = "undo [RESOURCE/]NAME [--to-rv VERSION]",
+        .details = "As a new write, which is refused if somebody else writes in between. To undo a\n"
+                   "deletion makes the object again, to undo its creation deletes it; a second undo\n"
+                   "redoes.",
+        .examples = "watchctl undo jobs/build\n"
+                    "watchctl undo jobs/build --to-rv 97",
+        OPTIONS(undo_options),
+        .max_words = 2,
+        .outputs = "text,name,json",
+        .run = undo_run,
     },
     {
         .name = "import",

@@ -28,6 +28,7 @@
 #define WIRE_DELETE             "/watch.v1.ObjectService/Delete"
 #define WIRE_DELETE_COLLECTION  "/watch.v1.ObjectService/DeleteCollection"
 #define WIRE_TRANSACT           "/watch.v1.ObjectService/Transact"
+#define WIRE_HISTORY            "/watch.v1.ObjectService/History"
 #define WIRE_SUBSCRIBE          "/watch.v1.WatchService/Subscribe"
 #define WIRE_UNSUBSCRIBE        "/watch.v1.WatchService/Unsubscribe"
 #define WIRE_REQUEST_BOOKMARK   "/watch.v1.WatchService/RequestBookmark"
@@ -213,6 +214,21 @@ void wire_append_transaction_end(rv_t rv, struct buf *out);
 /* The word of a kind: "put". */
 const char *wire_operation_word(enum wire_operation_kind kind);
 
+/* ---- History ------------------------------------------------------------------------------- */
+
+struct wire_history_request {
+    struct key key; /* as sent: resource and ns may be "" */
+    rv_t at_most;
+    uint32_t limit;
+    bool omit;
+};
+enum errc wire_read_history_request(struct arena *a, struct str in,
+                                    struct wire_history_request *ret, struct err *err) NODISCARD;
+void wire_write_history_request(const struct wire_history_request *m, struct buf *out);
+/* A response, piece by piece, in any order. */
+void wire_append_revision(const struct event *ev, bool omit, struct buf *out);
+void wire_append_history_end(rv_t next, rv_t floor, struct buf *out);
+
 /* ---- Watches ------------------------------------------------------------------------------- */
 
 enum wire_start {
@@ -274,6 +290,21 @@ enum wire_cause {
     WIRE_CAUSE_ENTERED = 5,
     WIRE_CAUSE_LEFT = 6,
 };
+struct wire_revision {
+    struct wire_object object;
+    enum wire_cause cause;
+    int64_t time;
+    struct str manager;
+    uint64_t generation;
+    rv_t previous_rv;
+};
+struct wire_history_response {
+    struct wire_revision *revisions;
+    size_t n;
+    rv_t next, floor;
+};
+enum errc wire_read_history_response(struct arena *a, struct str in,
+                                     struct wire_history_response *ret, struct err *err) NODISCARD;
 struct wire_event {
     enum wire_event_type type;
     enum wire_cause cause;

@@ -11,6 +11,7 @@ const struct method methods[] = {
     {WIRE_LIST,               METHOD_UNARY,     ACCESS_TOKEN, 16, object_list             },
     {WIRE_DELETE_COLLECTION,  METHOD_UNARY,     ACCESS_TOKEN, 2,  object_delete_collection},
     {WIRE_TRANSACT,           METHOD_UNARY,     ACCESS_TOKEN, 4,  object_transact         },
+    {WIRE_HISTORY,            METHOD_UNARY,     ACCESS_TOKEN, 2,  object_history          },
     {WIRE_SUBSCRIBE,          METHOD_SUBSCRIBE, ACCESS_TOKEN, 16, watch_subscribe         },
     {WIRE_UNSUBSCRIBE,        METHOD_UNARY,     ACCESS_TOKEN, 4,  watch_unsubscribe       },
     {WIRE_REQUEST_BOOKMARK,   METHOD_UNARY,     ACCESS_TOKEN, 4,  watch_request_bookmark  },

@@ -10,6 +10,9 @@
 void object_get(struct call *c, struct str in);
 void object_list(struct call *c, struct str in);
 
+/* svc_history.c */
+void object_history(struct call *c, struct str in);
+
 /* svc_write.c */
 void object_put(struct call *c, struct str in);
 void object_patch(struct call *c, struct str in);

@@ -200,4 +200,23 @@ void list_token_write(const struct store *s, const struct list *l, struct buf *o
 enum errc list_token_read(const struct store *s, struct str token, uint8_t bytes[POSITION_MAX],
                           struct list *l, struct err *err) NODISCARD;
 
+/* The kept versions of one object, newest first, over deletions and recreations. */
+struct history {
+    struct key key;   /* checked by the caller; borrowed */
+    rv_t at_most;     /* only versions at or below; 0: all */
+    size_t limit;     /* versions at most; 0: as many as fit */
+    size_t max_bytes; /* of their texts, but at least one version */
+    bool omit;        /* the texts are not wanted */
+    /* On the reader. The event is borrowed, its delta means nothing; cause 0 and time 0 where only
+     * the state is kept, whose own event is compacted. */
+    void (*revision)(struct history *h, const struct event *ev);
+    void (*done)(struct history *h); /* on the reader */
+    void *arg;
+    struct err err;      /* ERR_NOT_FOUND: not there, nor any event of it */
+    rv_t next;           /* out: at_most of the next page; 0: there is none */
+    rv_t floor;          /* out */
+    size_t count, bytes; /* the store's */
+};
+enum errc store_history(struct store *s, struct history *h, struct err *err) NODISCARD;
+
 #endif

@@ -188,6 +188,38 @@ WATCH_API WATCH_RESULT enum watch_code
 watch_list_at(struct watch_client *client, const struct watch_selection *selection, uint64_t rv,
               uint32_t limit, const char *next, struct watch_page *ret, struct watch_error *error);
 
+enum watch_cause {
+    WATCH_CAUSE_STATE, /* part of the current state; in a history: its event is no longer kept */
+    WATCH_CAUSE_CREATED,
+    WATCH_CAUSE_UPDATED,
+    WATCH_CAUSE_REMOVED, /* somebody deleted it */
+    WATCH_CAUSE_EXPIRED, /* its time to live ran out */
+    WATCH_CAUSE_ENTERED, /* it was there, and now matches the selection */
+    WATCH_CAUSE_LEFT     /* it is there, and no longer matches; shown as it last did */
+};
+
+/* One kept version of an object. */
+struct watch_revision {
+    struct watch_object object; /* of a deletion: the last state */
+    enum watch_cause cause;
+    int64_t time_ms;     /* since 1970, by the server's clock; 0: not known */
+    const char *manager; /* who wrote it, or "unknown" */
+    uint64_t generation;
+    uint64_t previous_rv; /* the version before; 0: there was none, or it is not known */
+};
+struct watch_revisions {
+    const struct watch_revision *v; /* newest first */
+    size_t n;
+    uint64_t next_at_most; /* at_most of the next page; 0: there is none */
+    uint64_t oldest;       /* versions below it are not kept */
+};
+/* A page of the versions of one object at or below at_most (0: all), over deletions and
+ * recreations. limit 0: the server's choice; omit: without documents. Errors: WATCH_NOT_FOUND. */
+WATCH_API WATCH_RESULT enum watch_code
+watch_history(struct watch_client *client, const char *resource, const char *ns, const char *name,
+              uint64_t at_most, uint32_t limit, int omit, struct watch_revisions *ret,
+              struct watch_error *error);
+
 enum watch_verb {
     WATCH_PUT,
     WATCH_PATCH,
@@ -360,15 +392,6 @@ enum watch_item_kind {
     WATCH_ITEM_END        /* the end, and it stays the end: error */
 };
 enum watch_event_type { WATCH_ADDED = 1, WATCH_MODIFIED = 2, WATCH_DELETED = 3 };
-enum watch_cause {
-    WATCH_CAUSE_STATE, /* part of the current state */
-    WATCH_CAUSE_CREATED,
-    WATCH_CAUSE_UPDATED,
-    WATCH_CAUSE_REMOVED, /* somebody deleted it */
-    WATCH_CAUSE_EXPIRED, /* its time to live ran out */
-    WATCH_CAUSE_ENTERED, /* it was there, and now matches the selection */
-    WATCH_CAUSE_LEFT     /* it is there, and no longer matches; shown as it last did */
-};
 
 struct watch_item {
     enum watch_item_kind kind;

@@ -3,6 +3,7 @@
 
 extern const ProtobufCMessageDescriptor watch__v1__get_request__descriptor,
     watch__v1__get_response__descriptor, watch__v1__list_request__descriptor,
+    watch__v1__history_request__descriptor, watch__v1__history_response__descriptor,
     watch__v1__list_response__descriptor, watch__v1__put_request__descriptor,
     watch__v1__patch_request__descriptor, watch__v1__delete_request__descriptor,
     watch__v1__put_response__descriptor, watch__v1__patch_response__descriptor,
@@ -317,6 +318,53 @@ static void one_piece_of_a_list_is_what_protobuf_packs(void **state)
     }
 }
 
+static void a_history_written_in_pieces_is_one_response(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < ROUNDS; i++, again(f)) {
+        struct wire_history_request m = {rnd_key(&f->rnd), rnd_u64(&f->rnd), rnd_u32(&f->rnd),
+                                         rnd_bool(&f->rnd)};
+        struct wire_history_request back;
+        wire_write_history_request(&m, &f->out);
+        assert_as_packed(&watch__v1__history_request__descriptor, buf_str(&f->out));
+        assert_int_equal(wire_read_history_request(&f->arena, buf_str(&f->out), &back, &f->err),
+                         OK);
+        assert_key(&back.key, &m.key);
+        assert_int_equal(back.at_most, m.at_most);
+        assert_int_equal(back.limit, m.limit);
+        assert_int_equal(back.omit, m.omit);
+
+        again(f);
+        struct wire_object seen;
+        struct object o = rnd_object(&f->rnd, &seen);
+        const struct event ev = {.rv = o.rv,
+                                 .prev_rv = rnd_u64(&f->rnd),
+                                 .generation = o.generation,
+                                 .cause = (enum cause)rnd_below(&f->rnd, 5),
+                                 .splice = o.splice,
+                                 .time = (wall_ms_t)(rnd_u64(&f->rnd) >> 1),
+                                 .key = o.key,
+                                 .body = o.body};
+        wire_append_revision(&ev, false, &f->out);
+        wire_append_revision(&ev, true, &f->out);
+        wire_append_history_end(7, 5, &f->out);
+        assert_as_packed(&watch__v1__history_response__descriptor, buf_str(&f->out));
+        struct wire_history_response r;
+        assert_int_equal(wire_read_history_response(&f->arena, buf_str(&f->out), &r, &f->err), OK);
+        assert_int_equal(r.n, 2);
+        assert_int_equal(r.next, 7);
+        assert_int_equal(r.floor, 5);
+        assert_object(&r.revisions[0].object, &seen);
+        seen.json = STR_EMPTY;
+        assert_object(&r.revisions[1].object, &seen);
+        assert_int_equal(r.revisions[1].cause, ev.cause);
+        assert_int_equal(r.revisions[1].time, ev.time);
+        assert_int_equal(r.revisions[1].generation, ev.generation);
+        assert_int_equal(r.revisions[1].previous_rv, ev.prev_rv);
+        assert_str(r.revisions[1].manager, STR("unknown"));
+    }
+}
+
 static void a_document_of_a_megabyte_passes_both_ways(void **state)
 {
     struct fixture *f = *state;
@@ -496,6 +544,7 @@ int main(void)
         TEST(a_stored_object_is_answered_with_its_version_spliced_in),
         TEST(managed_fields_stand_in_the_metadata_behind_the_version),
         TEST(a_list_written_in_pieces_is_one_response),
+        TEST(a_history_written_in_pieces_is_one_response),
         TEST(one_piece_of_a_list_is_what_protobuf_packs),
         TEST(a_document_of_a_megabyte_passes_both_ways),
         TEST(a_request_id_of_another_length_is_refused_by_name),
