@@ -53,6 +53,8 @@ struct options {
     bool managed_fields;
     bool if_absent;
     bool dry_run;
+    int64_t ttl_ms; /* 0: not given */
+    bool no_ttl;
     bool ignore_not_found;
     const char *since;
     int64_t count;  /* 0: no limit */

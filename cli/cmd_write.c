@@ -37,6 +37,11 @@ void command_say_written(const struct cli *cli, const struct watch_written *w, b
 
 int command_write(const struct cli *cli, struct watch_write *w, const char *output)
 {
+    if (cli->options.ttl_ms != 0 && cli->options.no_ttl) {
+        return cli_usage(cli, "--ttl and --no-ttl exclude each other");
+    }
+    w->ttl_ms = (uint64_t)cli->options.ttl_ms;
+    w->no_ttl = cli->options.no_ttl;
     w->dry_run = cli->options.dry_run;
     w->field_manager = cli->options.field_manager;
     w->want_object = strcmp(output, "json") == 0;

@@ -49,6 +49,11 @@
     FLAG("dry-run", 0, dry_run), .help = "Let the server check everything, but change nothing."
 #define INPUT \
     .name = "file", .letter = 'f', .kind = OPTION_LIST, .offset = AT(files), .value = "FILE"
+#define TTL                                                                                      \
+    .name = "ttl", .kind = OPTION_DURATION, .offset = AT(ttl_ms), .value = "DURATION",           \
+    .max = LONGEST,                                                                              \
+    .help = "Let the object expire so long after this write; written again, it lives on."
+#define NO_TTL FLAG("no-ttl", 0, no_ttl), .help = "Let the object not expire any more."
 #define IGNORE_NOT_FOUND \
     FLAG("ignore-not-found", 0, ignore_not_found), .help = "A missing object is no error."
 #define CLIENT_ID TEXT("client-id", 0, client_id), .value = "ID"
@@ -88,6 +93,8 @@ static const struct option put_options[] = {
     {SUBRESOURCE},
     {KEEP_STATUS},
     {FIELD_MANAGER},
+    {TTL},
+    {NO_TTL},
     {DRY_RUN},
     {OUTPUT, .value = "name|json"},
 };
@@ -113,6 +120,8 @@ static const struct option patch_options[] = {
     {SUBRESOURCE},
     {KEEP_STATUS},
     {FIELD_MANAGER},
+    {TTL},
+    {NO_TTL},
     {DRY_RUN},
     {OUTPUT, .value = "name|json"},
 };

@@ -37,6 +37,8 @@ static enum errc take_request_id(struct str id, struct write *w, struct err *err
     return OK;
 }
 
+#define TTL_MAX_MS (UINT64_C(100) * 366 * 24 * 3600 * 1000)
+
 /* What all writes have. */
 static enum errc take_common(struct write_request *r, const struct wire_write_request *req,
                              struct err *err)
@@ -46,6 +48,14 @@ static enum errc take_common(struct write_request *r, const struct wire_write_re
     w->pre = req->pre;
     w->dry_run = req->dry_run;
     w->field_manager = req->field_manager;
+    w->ttl_ms = req->ttl_ms;
+    w->no_ttl = req->no_ttl;
+    if (req->ttl_ms > TTL_MAX_MS) {
+        return err_field(err, ERR_INVALID, "ttl_ms", "is more than a hundred years");
+    }
+    if (req->ttl_ms != 0 && req->no_ttl) {
+        return err_field(err, ERR_INVALID, "no_ttl", "and ttl_ms exclude each other");
+    }
     r->return_object = req->return_object;
     if (w->field_manager.n != 0 && manager_check(w->field_manager, err) != OK) {
         return err->code;

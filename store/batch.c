@@ -256,18 +256,51 @@ enum errc batch_owners(struct batch *b, const struct key *k, row_t row, struct b
     return row != 0 ? e->ops->owners(e, row, out, err) : OK;
 }
 
-void batch_set_owners(struct batch *b, const struct write *w, struct object *now, row_t row,
-                      struct str owners)
+/* One more aside of an object. */
+static struct aside *add_aside(struct batch *b, const struct key *k, struct object *now, row_t row,
+                               struct staged **ret)
 {
-    struct staged *s = staged_find(b, &w->key);
-    s = s != NULL ? s : stage(b, &w->key, now, row);
+    struct staged *s = staged_find(b, k);
+    s = s != NULL ? s : stage(b, k, now, row);
     if (b->n_asides == b->cap_asides) {
         b->cap_asides = b->cap_asides != 0 ? 2 * b->cap_asides : 16;
         b->asides = mem_realloc(b->asides, b->cap_asides * sizeof(*b->asides));
         b->asides_before = mem_realloc(b->asides_before, b->cap_asides * sizeof(*b->asides_before));
     }
     b->asides_before[b->n_asides] = s->owners;
+    struct aside *a = &b->asides[b->n_asides++];
+    *a = (struct aside){.key = *k, .row = row, .change = s->created};
+    *ret = s;
+    return a;
+}
+
+void batch_set_owners(struct batch *b, const struct write *w, struct object *now, row_t row,
+                      struct str owners)
+{
+    struct staged *s = NULL;
+    struct aside *a = add_aside(b, &w->key, now, row, &s);
     s->owners = keep(b, owners);
-    b->asides[b->n_asides++] = (struct aside){
-        .key = w->key, .row = row, .change = s->created, .sets_owners = true, .owners = s->owners};
+    a->sets_owners = true;
+    a->owners = s->owners;
+}
+
+/* ---- Deadlines ----------------------------------------------------------------------------- */
+
+void batch_set_deadline(struct batch *b, const struct key *k, struct object *now, row_t row,
+                        int64_t deadline_ms)
+{
+    struct staged *s = NULL;
+    struct aside *a = add_aside(b, k, now, row, &s);
+    a->sets_deadline = true;
+    a->deadline_ms = deadline_ms;
+}
+
+bool batch_has_deadline(const struct batch *b, row_t row)
+{
+    for (size_t i = 0; i < b->n_asides; i++) {
+        if (b->asides[i].sets_deadline && b->asides[i].row == row) {
+            return true;
+        }
+    }
+    return false;
 }

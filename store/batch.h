@@ -25,6 +25,7 @@ struct batch {
     struct aside *asides;      /* in the order of their writes */
     struct str *asides_before; /* what was known before each; see batch_owners */
     size_t n_asides, cap_asides;
+    int64_t expire_ms;      /* what has a deadline up to this may expire in this batch */
     struct staged *overlay; /* by key */
     struct arena arena;     /* texts of the changes and asides */
 };
@@ -53,6 +54,12 @@ enum errc batch_owners(struct batch *b, const struct key *k, row_t row, struct b
 /* Sets the owners of an object that the batch leaves as `now`. */
 void batch_set_owners(struct batch *b, const struct write *w, struct object *now, row_t row,
                       struct str owners);
+
+/* Sets the deadline (0: none) of an object that the batch leaves as `now`. */
+void batch_set_deadline(struct batch *b, const struct key *k, struct object *now, row_t row,
+                        int64_t deadline_ms);
+/* Does the batch set the deadline of the object in that row? */
+bool batch_has_deadline(const struct batch *b, row_t row);
 
 /* The changes from the one numbered `first` on are one transaction. */
 void batch_tie(struct batch *b, size_t first);

@@ -5,6 +5,7 @@
 
 #include "store/apply.h"
 #include "store/base/metric.h"
+#include "store/expire.h"
 #include "store/owners.h"
 #include "store/transact.h"
 
@@ -134,6 +135,9 @@ enum errc judge_one(struct batch *b, struct write *w)
         w->rv = batch_change(b, w, TAKE(cur), TAKE(next), row);
     }
     owners_write(b, w, was, shown, row, &env, &owners);
+    if (shown != NULL && w->result != WRITE_DELETED) {
+        expire_renew(b, w, shown, row);
+    }
     return OK;
 }
 

@@ -27,6 +27,7 @@ static bool load_object(void *arg, const struct engine_object *o)
 {
     struct loading *l = arg;
     l->rc = index_build_object(l->builder, o, l->err);
+    expiry_set(l->store->expiry, &o->key, o->row, o->deadline_ms);
     return l->rc == OK;
 }
 
@@ -43,6 +44,8 @@ static bool load_event(void *arg, const struct engine_past *p)
 {
     struct loading *l = arg;
     index_build_event(l->builder, p);
+    bool gone = event_is_delete(&p->event);
+    expiry_set(l->store->expiry, &p->event.key, p->row, gone ? 0 : p->deadline_ms);
     load_request(l, &p->event);
     l->events++;
     l->bytes += p->bytes;

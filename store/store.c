@@ -45,6 +45,7 @@ enum errc store_open(const struct store_options *opt, struct store **ret, struct
     LIST_INIT(&s->pins);
     s->index = index_new(s->engine->head);
     s->definitions = definitions_new();
+    s->expiry = expiry_new();
     s->log = log_new(s->codec, s->opt.log_bytes, s->engine->head);
     atomic_store(&s->head, s->engine->head);
     atomic_store(&s->floor, s->engine->floor);
@@ -78,6 +79,7 @@ void store_close(struct store *s)
     log_free(s->log);
     index_free(s->index);
     definitions_free(s->definitions);
+    expiry_free(s->expiry);
     pthread_mutex_destroy(&s->mu);
     free(s);
 }
@@ -159,6 +161,7 @@ void store_publish(struct store *s, const struct commit *c)
     const struct change *changes = c->changes;
     size_t n = c->n;
     size_t bytes = 0;
+    expiry_committed(s->expiry, c);
     if (n == 0) {
         return;
     }

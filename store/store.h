@@ -99,6 +99,8 @@ struct write {
     const json_t *json;
     struct precondition pre;
     struct str field_manager; /* who writes; "": unknown */
+    uint64_t ttl_ms;          /* the object expires so long after this write; 0: as it was */
+    bool no_ttl;              /* it does not expire */
     bool force;               /* APPLY: take over what others own */
     bool dry_run;
     bool has_request_id;
@@ -121,6 +123,7 @@ struct write {
     struct conflicts *conflicts; /* APPLY refused for them: new, the caller's; else NULL */
     /* The store's, from submit to done. */
     STAILQ_ENTRY(write) link;
+    mono_ms_t submitted;
     struct object *next;
     char generated[NAME_GENERATED_MAX]; /* key.name borrows from it */
 };

@@ -15,6 +15,7 @@
 #include <pthread.h>
 
 #include "store/definitions.h"
+#include "store/expiry.h"
 #include "store/index.h"
 #include "store/log.h"
 #include "store/requests.h"
@@ -52,6 +53,7 @@ struct store {
     struct index *index;
     struct log *log;
     struct definitions *definitions;
+    struct expiry *expiry; /* the writer's */
     struct writer *writer;
     struct reader *reader;
     _Atomic rv_t head;          /* the last published version; only the writer stores it */

@@ -15,11 +15,13 @@
 #include <stdlib.h>
 
 #include "store/base/metric.h"
+#include "store/expire.h"
 #include "store/judge.h"
 
 #define BATCH_BYTES    (2 * 1024 * 1024)
 #define RECOVER_MS     200 /* between attempts to get the storage back */
 #define RECOVER_MAX_MS 2000
+#define CLOCK_KEEP_MS  1000
 
 STAILQ_HEAD(write_queue, write);
 STAILQ_HEAD(compaction_queue, compaction);
@@ -39,6 +41,7 @@ struct writer {
     bool failed;     /* the engine wants recover (2) */
     mono_ms_t recover_at;
     mono_ms_t recover_wait;
+    int64_t clock_kept; /* run_ms when it was last seen to */
 };
 
 /* ---- The batch ------------------------------------------------------------------------------ */
@@ -75,11 +78,12 @@ static void fail_batch(struct batch *b, const struct err *why)
     metric_add(M_WRITES_FAILED, (int64_t)b->n_writes);
 }
 
-static void commit(struct writer *w, struct batch *b)
+/* False if it failed. */
+static bool commit(struct writer *w, struct batch *b)
 {
     struct store *s = w->store;
     if (b->n_changes == 0 && b->n_asides == 0) {
-        return;
+        return true;
     }
     struct err err = {0};
     mono_ms_t before = clock_mono(s->clock);
@@ -93,15 +97,16 @@ static void commit(struct writer *w, struct batch *b)
     if (rc == OK) {
         metric_add(M_COMMITS, 1);
         store_set_read_only(s, "");
-        return;
+        return true;
     }
     metric_add(M_COMMIT_FAILURES, 1);
     fail_batch(b, &err);
     if (rc == ERR_STORAGE_FULL) {
         store_set_read_only(s, err.msg);
-        return;
+    } else {
+        recover(w); /* (2) */
     }
-    recover(w); /* (2) */
+    return false;
 }
 
 static void settle_unpublished(struct writer *w)
@@ -110,8 +115,9 @@ static void settle_unpublished(struct writer *w)
     w->deciding = 0;
 }
 
-static void batch_run(struct writer *w, struct batch *b)
+static bool batch_run(struct writer *w, struct batch *b)
 {
+    bool ok = false;
     w->deciding = b->n_writes;
     if (w->failed) {
         struct err err = {0};
@@ -122,19 +128,49 @@ static void batch_run(struct writer *w, struct batch *b)
         for (size_t i = 0; i < b->n_writes; i++) {
             judge_write(b, w->requests, i);
         }
-        commit(w, b);
+        expire_due(b, b->expire_ms);
+        ok = commit(w, b);
     }
     settle_unpublished(w); /* what was not published by now never is */
     judge_settle(b, w->requests);
     metric_add(M_WRITES, (int64_t)b->n_writes);
+    return ok;
 }
 
-static void serve(struct writer *w, struct batch *b)
+/* False if the commit failed. */
+static bool serve(struct writer *w, struct batch *b)
 {
-    batch_run(w, b);
+    bool ok = batch_run(w, b);
     batch_fini(b);
     for (size_t i = 0; i < b->n_writes; i++) { /* (1) */
         b->writes[i]->done(b->writes[i]);
+    }
+    return ok;
+}
+
+/* ---- Expiry --------------------------------------------------------------------------------- */
+
+static bool is_due(const struct writer *w, int64_t run_ms)
+{
+    int64_t next = expiry_next(w->store->expiry);
+    return next != 0 && next <= run_ms;
+}
+
+/* While something is going to expire the clock is kept every second, so that a kill makes it late
+ * by no more. */
+static void keep_clock(struct writer *w)
+{
+    struct store *s = w->store;
+    int64_t now = store_run_ms(s);
+    if (w->failed || expiry_next(s->expiry) == 0 || now - w->clock_kept < CLOCK_KEEP_MS) {
+        return;
+    }
+    w->clock_kept = now;
+    struct err err = {0};
+    const struct commit c = {.run_ms = now};
+    enum errc rc = s->engine->ops->commit(s->engine, &c, &err);
+    if (rc != OK && rc != ERR_STORAGE_FULL) {
+        recover(w); /* (2) */
     }
 }
 
@@ -176,6 +212,11 @@ static void take(struct writer *w, struct batch *b)
         b->repeats[b->n_writes] = NULL;
         b->writes[b->n_writes++] = x;
     }
+    /* What still waits came before any later deadline; it may be a heartbeat. */
+    b->expire_ms = store_run_ms(w->store);
+    if (x != NULL) {
+        b->expire_ms -= clock_mono(w->store->clock) - x->submitted;
+    }
     w->queued_bytes -= bytes;
     metric_set(M_WRITE_QUEUE_BYTES, (int64_t)w->queued_bytes);
 }
@@ -210,8 +251,12 @@ static void wait_for_work(struct writer *w)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += w->failed ? 0 : 1;
-    until.tv_nsec += w->failed ? 100 * 1000 * 1000 : 0;
+    int64_t ms = w->failed ? 100 : 1000;
+    int64_t next = expiry_next(w->store->expiry);
+    int64_t left = next != 0 ? next - store_run_ms(w->store) : ms;
+    ms = left > ms ? ms : left > 1 ? left : 1;
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += ms % 1000 * 1000000L;
     if (until.tv_nsec >= 1000000000L) {
         until.tv_sec++;
         until.tv_nsec -= 1000000000L;
@@ -249,10 +294,12 @@ static void *writer_run(void *arg)
         if (w->failed && clock_mono(w->store->clock) >= w->recover_at) {
             recover(w);
         }
-        if (b->n_writes != 0) {
-            serve(w, b);
+        keep_clock(w);
+        bool due = false;
+        if (b->n_writes != 0 || (is_due(w, b->expire_ms) && !w->failed)) {
+            due = serve(w, b) && is_due(w, store_run_ms(w->store));
         }
-        more = compact_some(w, stopping);
+        more = compact_some(w, stopping) || (due && !stopping);
     }
     refuse_compactions(w);
     free(b);
@@ -276,6 +323,7 @@ enum errc writer_submit(struct writer *w, struct write *x, struct err *err)
     } else {
         bool idle = STAILQ_EMPTY(&w->queue);
         STAILQ_INSERT_TAIL(&w->queue, x, link);
+        x->submitted = clock_mono(w->store->clock);
         w->queued_bytes += x->bytes;
         atomic_fetch_add(&w->store->unpublished, 1);
         metric_set(M_WRITE_QUEUE_BYTES, (int64_t)w->queued_bytes);

@@ -141,6 +141,8 @@ enum errc client_write(const struct watch_write *w, struct wire_write_request *r
         .field_manager = str_of(w->field_manager),
         .force = w->force != 0,
         .generate_name = w->generate_name != 0,
+        .ttl_ms = w->ttl_ms,
+        .no_ttl = w->no_ttl != 0,
         .pre = {.rv = w->if_rv                        },
     };
     struct str uid = str_of(w->if_uid);

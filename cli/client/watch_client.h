@@ -265,8 +265,11 @@ struct watch_write {
     int force;                 /* WATCH_PATCH_APPLY: take over the fields that others own */
     int generate_name;         /* WATCH_PUT, to create: name (or metadata.generateName, if it is "")
                                   is what the server completes to a name that is free */
-    int dry_run;               /* check everything, change nothing */
-    int want_object;           /* hand the document back, as it was stored */
+    uint64_t ttl_ms; /* put and patch: the object expires so long after this write, by the time the
+                        server runs; a write of equal content only moves that. 0: as it was */
+    int no_ttl;      /* put and patch: it does not expire any more */
+    int dry_run;     /* check everything, change nothing */
+    int want_object; /* hand the document back, as it was stored */
 };
 
 enum watch_result {

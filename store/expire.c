@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/expire.h"
+
+#define EXPIRE_SLICE 128 /* of one batch */
+
+void expire_renew(struct batch *b, const struct write *w, struct object *now, row_t row)
+{
+    if (w->ttl_ms != 0) {
+        /* One more, since both ends of the time are cut to milliseconds: never early. */
+        int64_t deadline = store_run_ms(b->store) + (int64_t)w->ttl_ms + 1;
+        batch_set_deadline(b, &now->key, now, row, deadline);
+    } else if (w->no_ttl && row != 0 &&
+               (expiry_of(b->store->expiry, row) != 0 || batch_has_deadline(b, row))) {
+        batch_set_deadline(b, &now->key, now, row, 0);
+    }
+}
+
+static void expire_one(struct batch *b, const struct expiring *e)
+{
+    CLEANUP(object_unrefp) struct object *cur = NULL;
+    struct err err;
+    row_t row = 0;
+    if (batch_has_deadline(b, e->row)) {
+        return; /* a write of this batch has moved it */
+    }
+    if (batch_current(b, &e->key, &cur, &row, &err) != OK) {
+        /* It cannot be read, so it cannot be deleted either; the next start tries again. */
+        expiry_set(b->store->expiry, &e->key, e->row, 0);
+        return;
+    }
+    if (cur == NULL || row != e->row) {
+        return; /* a write of this batch has deleted it */
+    }
+    struct write w = {.key = cur->key, .verb = WRITE_DELETE};
+    struct object *was = cur;
+    if (!object_has_finalizers(cur)) {
+        (void)batch_change(b, &w, TAKE(cur), NULL, row);
+        b->changes[b->n_changes - 1].event.cause = CAUSE_EXPIRED;
+        return;
+    }
+    struct object *marked = NULL;
+    if (object_deletion(cur).n == 0) {
+        marked = object_begin_deletion(cur, clock_wall(b->store->clock));
+        (void)batch_change(b, &w, TAKE(cur), marked, row);
+    }
+    struct object *now = marked != NULL ? marked : was;
+    batch_set_deadline(b, &now->key, now, row, 0);
+}
+
+void expire_due(struct batch *b, int64_t run_ms)
+{
+    struct expiring due[EXPIRE_SLICE];
+    size_t room = BATCH_WRITES - b->n_changes;
+    size_t n = expiry_due(b->store->expiry, run_ms, due, room < EXPIRE_SLICE ? room : EXPIRE_SLICE);
+    for (size_t i = 0; i < n; i++) {
+        expire_one(b, &due[i]);
+    }
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Time to live, on a clock that the test moves. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "store/model/json.h"
+#include "store_fixture.h"
+
+static _Atomic int64_t now_mono, now_wall;
+
+static mono_ms_t test_mono(void *arg)
+{
+    (void)arg;
+    return atomic_load(&now_mono);
+}
+
+static wall_ms_t test_wall(void *arg)
+{
+    (void)arg;
+    return atomic_load(&now_wall);
+}
+
+static const struct clock test_clock = {test_mono, test_wall, NULL};
+
+static int setup(void **state)
+{
+    struct fixture *f = mem_zalloc(sizeof *f);
+    atomic_store(&now_mono, 1000000);
+    atomic_store(&now_wall, 1700000000000);
+    fixture_init(f);
+    f->opt.clock = &test_clock;
+    fixture_open(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture_fini(*state);
+    free(*state);
+    return 0;
+}
+
+/* Puts a whole document; returns what became of it. */
+static enum write_result put(struct fixture *f, const char *name, const char *doc, uint64_t ttl_ms,
+                             bool no_ttl)
+{
+    struct key key = {STR("objects"), STR("default"), str_of(name)};
+    struct err err = {0};
+    json_t *json = NULL;
+    struct draft_rules rules = {.limit_bytes = OBJECT_MAX_BYTES};
+    struct draft *d = NULL;
+    struct precondition pre = {0};
+    assert_int_equal(json_text_parse(str_of(doc), "json", &json, &err), OK);
+    assert_int_equal(draft_new(&key, json, &rules, &d, &pre, &err), OK);
+    struct write w = {.key = key,
+                      .verb = WRITE_PUT,
+                      .draft = d,
+                      .ttl_ms = ttl_ms,
+                      .no_ttl = no_ttl,
+                      .bytes = strlen(doc)};
+    assert_int_equal(fixture_write(f, &w), OK);
+    object_unref(w.object);
+    draft_free(d);
+    json_decref(json);
+    return w.result;
+}
+
+/* Lets the writer look at its clock. */
+static void settle(struct fixture *f)
+{
+    for (int i = 0; i < 2; i++) {
+        struct write w = {
+            .key = {STR("objects"), STR("default"), STR("nothing")},
+            .verb = WRITE_CHECK,
+            .bytes = 1
+        };
+        assert_int_equal(fixture_write(f, &w), OK);
+        object_unref(w.object);
+    }
+}
+
+static void advance(struct fixture *f, int64_t ms)
+{
+    atomic_fetch_add(&now_mono, ms);
+    settle(f);
+}
+
+static bool there(struct fixture *f, const char *name)
+{
+    struct object *o = NULL;
+    enum errc rc = fixture_get(f, "objects", "default", name, &o);
+    object_unref(o);
+    assert_true(rc == OK || rc == ERR_NOT_FOUND);
+    return rc == OK;
+}
+
+static void an_object_expires_after_its_time_and_not_before(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(put(f, "a", "{\"spec\":{\"n\":1}}", 5000, false), WRITE_CREATED);
+    assert_int_equal(put(f, "b", "{\"spec\":{\"n\":1}}", 0, false), WRITE_CREATED);
+    advance(f, 5000);
+    assert_true(there(f, "a"));
+    assert_int_equal(store_head(f->store), 2);
+    advance(f, 1);
+    assert_false(there(f, "a"));
+    assert_int_equal(store_head(f->store), 3);
+    advance(f, 1000000);
+    assert_true(there(f, "b"));
+    assert_int_equal(put(f, "a", "{\"spec\":{\"n\":1}}", 0, false), WRITE_CREATED);
+    advance(f, 1000000);
+    assert_true(there(f, "a")); /* made again without a time */
+}
+
+static void a_heartbeat_takes_no_version_and_is_durable(void **state)
+{
+    struct fixture *f = *state;
+    (void)put(f, "a", "{\"spec\":{\"n\":1}}", 5000, false);
+    for (int i = 0; i < 5; i++) {
+        advance(f, 3000);
+        assert_int_equal(put(f, "a", "{\"spec\":{\"n\":1}}", 5000, false), WRITE_UNCHANGED);
+        fixture_close(f);
+        fixture_open(f);
+    }
+    assert_int_equal(store_head(f->store), 1);
+    advance(f, 4999);
+    assert_true(there(f, "a"));
+    advance(f, 1002); /* the clock of a restart may be a second behind */
+    assert_false(there(f, "a"));
+    assert_int_equal(store_head(f->store), 2);
+}
+
+static void a_write_without_a_time_leaves_the_deadline_and_no_ttl_removes_it(void **state)
+{
+    struct fixture *f = *state;
+    (void)put(f, "a", "{\"spec\":{\"n\":1}}", 5000, false);
+    (void)put(f, "b", "{\"spec\":{\"n\":1}}", 5000, false);
+    assert_int_equal(put(f, "a", "{\"spec\":{\"n\":2}}", 0, false), WRITE_UPDATED);
+    assert_int_equal(put(f, "b", "{\"spec\":{\"n\":1}}", 0, true), WRITE_UNCHANGED);
+    fixture_close(f);
+    fixture_open(f);
+    advance(f, 6500);
+    assert_false(there(f, "a"));
+    assert_true(there(f, "b"));
+}
+
+static void the_wall_clock_does_not_matter(void **state)
+{
+    struct fixture *f = *state;
+    (void)put(f, "a", "{\"spec\":{\"n\":1}}", 5000, false);
+    atomic_fetch_add(&now_wall, (int64_t)1000 * 3600 * 24 * 365);
+    settle(f);
+    assert_true(there(f, "a"));
+    fixture_close(f);
+    atomic_store(&now_wall, 0);
+    atomic_store(&now_mono, 77); /* another boot of the machine */
+    fixture_open(f);
+    advance(f, 3900);
+    assert_true(there(f, "a"));
+    advance(f, 2200);
+    assert_false(there(f, "a"));
+}
+
+static void finalizers_hold_what_has_expired(void **state)
+{
+    struct fixture *f = *state;
+    (void)put(f, "a", "{\"metadata\":{\"finalizers\":[\"x/y\"]},\"spec\":{\"n\":1}}", 5000, false);
+    advance(f, 5001);
+    struct object *o = NULL;
+    assert_int_equal(fixture_get(f, "objects", "default", "a", &o), OK);
+    assert_true(object_deletion(o).n != 0);
+    object_unref(o);
+    assert_int_equal(store_head(f->store), 2);
+    advance(f, 100000);
+    assert_int_equal(store_head(f->store), 2); /* marked once */
+    assert_int_equal(put(f, "a", "{\"spec\":{\"n\":1}}", 0, false), WRITE_DELETED);
+}
+
+static void seen(void *arg, const struct seen *s)
+{
+    size_t *n = arg;
+    assert_int_equal(s->cause, CAUSE_EXPIRED);
+    assert_int_equal(s->form, FORM_PLAIN);
+    (*n)++;
+}
+
+static void thousands_expire_at_once_each_with_an_event(void **state)
+{
+    struct fixture *f = *state;
+    enum { MANY = 2000 };
+    for (int i = 0; i < MANY; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "n%d", i);
+        (void)put(f, name, "{\"spec\":{\"n\":1}}", 5000, false);
+    }
+    struct watch_set *set = watch_set_new(f->store, test_kick, NULL);
+    struct test_watch t = {.n_spec = 1};
+    t.spec[0] = (struct selection){.resource = STR("all"), .all_namespaces = true};
+    struct err err = {0};
+    assert_int_equal(test_watch_open(set, &t, START_NOW, 0, &err), OK);
+    atomic_fetch_add(&now_mono, 5001);
+    size_t n = 0;
+    for (int i = 0; i < 1000 && n < MANY; i++) {
+        settle(f);
+        watch_set_turn(set);
+        rv_t synced = 0;
+        enum errc rc = OK;
+        while (t.parked ? watch_set_ready(set) != NULL : true) {
+            (void)test_watch_pull(&t, seen, &n, &synced, &rc, &err);
+            assert_int_equal(rc, OK);
+        }
+    }
+    assert_int_equal(n, MANY);
+    assert_int_equal(store_head(f->store), 2 * MANY);
+    test_watch_fini(&t);
+    watch_set_free(set);
+}
+
+static void a_dry_run_moves_no_deadline(void **state)
+{
+    struct fixture *f = *state;
+    (void)put(f, "a", "{\"spec\":{\"n\":1}}", 5000, false);
+    struct write w = {
+        .key = {STR("objects"), STR("default"), STR("a")},
+        .verb = WRITE_PATCH,
+        .json = json_object(),
+        .ttl_ms = 100000,
+        .dry_run = true,
+        .bytes = 1
+    };
+    assert_int_equal(fixture_write(f, &w), OK);
+    object_unref(w.object);
+    json_decref((json_t *)(uintptr_t)w.json);
+    advance(f, 5001);
+    assert_false(there(f, "a"));
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(an_object_expires_after_its_time_and_not_before),
+        TEST(a_heartbeat_takes_no_version_and_is_durable),
+        TEST(a_write_without_a_time_leaves_the_deadline_and_no_ttl_removes_it),
+        TEST(the_wall_clock_does_not_matter),
+        TEST(finalizers_hold_what_has_expired),
+        TEST(thousands_expire_at_once_each_with_an_event),
+        TEST(a_dry_run_moves_no_deadline),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
