@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* (1) A connection may have a quarter more open than it is told, since it may begin the next stream
  *     before we have let go of the last one.
- * (2) Calls that the peer cancels fill a bucket, which holds as many as a connection may have open
- *     and loses as many each second: so to cancel all at once is fine, to do nothing else is not.
+ * (2) Calls that the peer cancels fill a bucket, which holds twice as many as a connection may have
+ *     open and loses CANCELS_PER_S: to cancel all at once is fine, to do nothing else is not.
  * (3) Between two turns of the I/O thread nobody is answered, so what an honest peer may open in
  *     that time is bounded like what it may have open.
  * (4) Calls of all connections that are no watches are bounded together; above that, the connection
@@ -26,8 +26,8 @@
 #include "store/base/metric.h"
 
 #define OPEN_MAX         (CONNECTION_STREAMS_MAX + CONNECTION_STREAMS_MAX / 4)
-#define CANCELS_MAX      CONNECTION_STREAMS_MAX
-#define CANCELS_PER_S    CONNECTION_STREAMS_MAX
+#define CANCELS_MAX      (2 * CONNECTION_STREAMS_MAX)
+#define CANCELS_PER_S    (CONNECTION_STREAMS_MAX / 4)
 #define OPEN_TOGETHER    (4 * CONNECTION_STREAMS_MAX)
 #define METADATA_ENTRIES 16 /* more, or larger ones, count as another call */
 #define METADATA_BYTES   8192
