@@ -214,6 +214,82 @@ def a_selection_sees_the_object_leave_and_go(t):
 
 
 @test
+def a_selection_of_what_lives_is_left_when_the_deletion_begins(t):
+    """Live, replayed, and as a state: the mark is a change like others to a field selector."""
+    server = Server(t).start()
+    client = server.client()
+    live = pb.Selection(field_selector="metadata.deletionTimestamp=")
+    dying = pb.Selection(field_selector="metadata.deletionTimestamp!=")
+    want = {"live": [], "dying": []}
+    client.put("other", {"n": 1})
+    start = client.head()
+    client.put("a", waiting("x.io/a"))
+    streams = [client.watch(s, start=start, previous=True) for s in (live, dying)]
+    for stream in streams:
+        stream.started()
+    before = client.get("a").json
+    marked = client.delete("a", return_object=True).object
+    eq([o.name for o in client.list(live)[1]], ["other"])
+    eq([o.name for o in client.list(dying)[1]], ["a"])
+    client.put("a", {"n": 2})
+    client.patch("a", {"metadata": {"finalizers": None}})
+    want["live"] = [(ADDED, 1, 2), (GONE, 6, 3)]
+    want["dying"] = [(ADDED, 5, 3), (MODIFIED, 2, 4), (GONE, 3, 5)]
+    for round in ("live", "replayed", "after a kill"):
+        for stream, name in zip(streams, ("live", "dying")):
+            events = [stream.event() for _ in want[name]]
+            eq([(e.type, e.cause, e.object.resource_version) for e in events], want[name],
+               f"{name}, {round}")
+            stream.silent(0.1)
+            shown = events[1 if name == "live" else 0].object.json
+            eq(shown, before.replace('"resourceVersion":"2"', '"resourceVersion":"3"')
+               if name == "live" else marked.json)
+        if round == "replayed":
+            server.restart()
+            client = server.client()
+        streams = [client.watch(s, start=start, previous=True) for s in (live, dying)]
+        for stream in streams:
+            stream.started()
+
+
+@test
+def in_a_transaction_too(t):
+    """What is marked, and what goes, is one whole with the rest."""
+    client = Server(t).start().client()
+    client.put("a", waiting("x.io/a"))
+    client.put("b", waiting("x.io/a"))
+    stream = client.watch("all", start="now")
+    stream.started()
+
+    def key(name):
+        return pb.Key(name=name)
+
+    client.delete("b")
+    eq(stream.event().type, MODIFIED)
+    answer = client.call("Transact", operations=[
+        pb.Operation(delete=pb.DeleteRequest(key=key("a"))),
+        pb.Operation(patch=pb.PatchRequest(key=key("b"), json='{"metadata":{"finalizers":[]}}')),
+        pb.Operation(put=pb.PutRequest(key=key("c"), json='{"n":1}', scope=1))])
+    eq([o.result for o in answer.outcomes], [UPDATED, DELETED, CREATED])
+    eq([(e.type, e.object.name) for e in (stream.event(), stream.event(), stream.event())],
+       [(MODIFIED, "a"), (GONE, "b"), (ADDED, "c")])
+    before = client.list("all")
+    for op, field in (
+            (pb.Operation(patch=pb.PatchRequest(key=key("a"), json=dumps(
+                {"metadata": {"finalizers": ["x.io/a", "x.io/b"]}}))),
+             "operations[1].patch.metadata.finalizers[1]"),
+            (pb.Operation(put=pb.PutRequest(key=key("j-"), json="{}", scope=1, generate_name=True)),
+             "operations[1].put.generate_name"),
+            (pb.Operation(patch=pb.PatchRequest(key=key("a"), type=1, json=dumps(
+                [{"op": "test", "path": "/spec/n", "value": 9}]))),
+             "operations[1].patch.json[0].value")):
+        err = refusal(lambda: client.call("Transact", operations=[
+            pb.Operation(delete=pb.DeleteRequest(key=key("c"))), op]))
+        eq((err.code, err.reason, err.fields), ("INVALID_ARGUMENT", "INVALID", [field]), err.message)
+    eq(client.list("all"), before)
+
+
+@test
 def watchctl_tells_it(t):
     server = Server(t).start()
     cli = Cli(server.address)
