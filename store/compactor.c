@@ -127,37 +127,28 @@ static enum errc slice(struct store *s, rv_t upto, size_t rows, size_t *ret_remo
     return rc;
 }
 
-/* Readies events <= upto to be removed; *ret_done: they are, no more of it is needed. */
-static enum errc fold(struct store *s, rv_t upto, bool *ret_done, struct err *err)
+/* Readies events <= upto to be removed: so many rows now, or (0) along with the commits.
+ * *ret_done: they are ready, no more of it is needed. */
+static enum errc fold(struct store *s, rv_t upto, size_t rows, bool *ret_done, struct err *err)
 {
     *ret_done = true;
     const struct engine_ops *ops = s->engine->ops;
-    return ops->fold != NULL ? ops->fold(s->engine, upto, SLICE_ROWS, ret_done, err) : OK;
+    return ops->fold != NULL ? ops->fold(s->engine, upto, rows, ret_done, err) : OK;
 }
 
-/* Is there so little left that can be removed, or added, before something must be readied that it
- * had better begin? With a quarter of the limit to go it is done in time along with the commits. */
-static bool near(uint64_t limit, uint64_t used, uint64_t ready)
-{
-    uint64_t room = (limit > used ? limit - used : 0) + ready;
-    return room < limit / 4;
-}
-
-/* Begins to ready what the limits will soon want removed, so that nothing waits for it then. */
-static enum errc fold_ahead(struct store *s, struct err *err)
+/* How fast to ready what the limits want removed. In a full history there are for once many objects
+ * to bring up to date before it can go; that is spread over the commits, so that none of them waits
+ * for it, until the history is an eighth over its limit. */
+static size_t fold_rows(const struct store *s)
 {
     const struct store_options *o = &s->opt;
-    struct engine *e = s->engine;
     uint64_t events = atomic_load(&s->history_events);
     uint64_t bytes = atomic_load(&s->history_bytes);
-    uint64_t ready = e->folded > store_floor(s) ? e->folded - store_floor(s) : 0;
-    ready = ready < events ? ready : events;
-    bool due = o->history_events > 0 && near((uint64_t)o->history_events, events, ready);
-    if (!due && o->history_bytes > 0 && events != 0) {
-        due = near((uint64_t)o->history_bytes, bytes, ready * (bytes / events));
-    }
-    bool done = false;
-    return due && e->ops->fold != NULL ? e->ops->fold(e, e->folded + 1, 0, &done, err) : OK;
+    bool full = (o->history_events > 0 && events > (uint64_t)o->history_events) ||
+                (o->history_bytes > 0 && bytes > (uint64_t)o->history_bytes);
+    bool far = (o->history_events > 0 && events > (uint64_t)o->history_events / 8 * 9) ||
+               (o->history_bytes > 0 && bytes > (uint64_t)o->history_bytes / 8 * 9);
+    return full && !far ? 0 : SLICE_ROWS;
 }
 
 static enum errc serve_request(struct store *s, struct compaction *c, bool *ret_done)
@@ -172,7 +163,7 @@ static enum errc serve_request(struct store *s, struct compaction *c, bool *ret_
     enum errc rc = OK;
     if (upto > store_floor(s)) {
         bool folded = false;
-        rc = fold(s, upto, &folded, &c->err);
+        rc = fold(s, upto, SLICE_ROWS, &folded, &c->err);
         if (rc == OK && !folded) {
             *ret_done = false;
             return OK;
@@ -211,18 +202,18 @@ enum errc compact_slice(struct store *s, struct compaction *c, bool *ret_request
             return noted;
         }
     }
-    enum errc rc = fold_ahead(s, &err);
     size_t rows = 0, removed = 0;
     rv_t upto = due(s, &rows);
-    if (rc != OK || upto == 0) {
-        return rc;
+    if (upto == 0) {
+        return OK;
     }
     bool folded = false;
+    size_t fold_now = fold_rows(s);
     rv_t first = store_floor(s) + rows + TXN_OPS_MAX;
     first = first < upto ? first : upto;
-    rc = fold(s, first, &folded, &err);
+    enum errc rc = fold(s, first, fold_now, &folded, &err);
     if (rc == OK && !folded) {
-        *ret_more = true;
+        *ret_more = fold_now != 0;
         return OK;
     }
     if (rc == OK) {

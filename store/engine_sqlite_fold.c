@@ -25,9 +25,9 @@
 
 #include "store/engine_sqlite_impl.h"
 
-/* Along with a commit: so much that a pass which began with a quarter of the history to go ends in
- * time. To collect an event costs a fraction of what it costs to bring a row up to date. */
-#define ROWS_PER_CHANGE 4
+/* Along with a commit: so much that a pass over a whole history ends within an eighth of another.
+ * To collect an event costs a fraction of what it costs to bring a row up to date. */
+#define ROWS_PER_CHANGE 9
 #define ROWS_PER_COMMIT 4
 #define COLLECT_PER_ROW 8
 
