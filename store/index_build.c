@@ -28,6 +28,8 @@ struct index_builder {
     struct index *x;
     struct slot *slots; /* open addressing; n_slots is a power of two, at least 2 × n */
     size_t n_slots;
+    struct key place; /* resource and namespace last hashed; borrowed from the index */
+    uint64_t place_hash;
     struct index_entry **entries; /* in the order in which they came: often nearly sorted */
     size_t n, cap;
 };
@@ -43,11 +45,25 @@ struct index_builder *index_builder_new(struct index *x)
 
 /* ---- Finding --------------------------------------------------------------------------------- */
 
-static uint64_t key_hash(const struct key *k)
+/* Neighbours are often of one resource and namespace. */
+static uint64_t key_hash(const struct index_builder *b, const struct key *k)
 {
-    XXH64_hash_t h = XXH3_64bits(k->resource.p, k->resource.n);
-    h = XXH3_64bits_withSeed(k->ns.p, k->ns.n, h);
+    uint64_t h = b->place_hash;
+    if (!str_eq(k->ns, b->place.ns) || !str_eq(k->resource, b->place.resource)) {
+        h = XXH3_64bits(k->resource.p, k->resource.n);
+        h = XXH3_64bits_withSeed(k->ns.p, k->ns.n, h);
+    }
     return XXH3_64bits_withSeed(k->name.p, k->name.n, h);
+}
+
+static void remember_place(struct index_builder *b, const struct index_entry *e)
+{
+    struct key k = index_key(e);
+    if (k.ns.p != b->place.ns.p || k.resource.p != b->place.resource.p) {
+        b->place = k;
+        b->place_hash = XXH3_64bits(k.resource.p, k.resource.n);
+        b->place_hash = XXH3_64bits_withSeed(k.ns.p, k.ns.n, b->place_hash);
+    }
 }
 
 /* Where the key is, or the free place where it would be. */
@@ -91,7 +107,7 @@ static struct index_entry *find_or_make(struct index_builder *b, const struct ke
     if (2 * b->n >= b->n_slots) {
         more_slots(b);
     }
-    uint64_t hash = key_hash(k);
+    uint64_t hash = key_hash(b, k);
     struct slot *s = slot_of(b, hash, k);
     *ret_made = s->e == NULL;
     if (s->e == NULL) {
@@ -102,6 +118,7 @@ static struct index_entry *find_or_make(struct index_builder *b, const struct ke
         }
         b->entries[b->n++] = s->e;
     }
+    remember_place(b, s->e);
     return s->e;
 }
 

@@ -33,7 +33,9 @@ static bool load_object(void *arg, const struct engine_object *o)
 
 static void load_request(const struct loading *l, const struct event *ev)
 {
-    if (ev->request_id.n != REQUEST_ID_LEN || l->wall - ev->time > REQUESTS_KEEP_MS) {
+    rv_t head = l->store->engine->head;
+    if (ev->request_id.n != REQUEST_ID_LEN || head - ev->rv >= REQUESTS_MAX ||
+        l->wall - ev->time > REQUESTS_KEEP_MS) {
         return;
     }
     struct answer a = requests_answer_of(ev);
