@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Start-up: everything that is needed to serve comes from one scan of the objects and one of the
  * newest events: the objects as they are, recent request ids, and the kept versions of each key. A
- * history that is longer than LOAD_EVENTS, which the default limits keep it from, is read further
- * back by a job of the reader meanwhile; what needs the oldest versions (older views, compaction)
- * waits for `loaded`. */
+ * history that is longer than the default limits allow is read further back by a job of the reader
+ * meanwhile; what needs the oldest versions (older views, compaction) waits for `loaded`. */
 #include <stdlib.h>
 
 #include "store/index_build.h"
 #include "store/store_impl.h"
 
-#define LOAD_EVENTS (1100 * 1000)
-#define LOAD_STEP   1024 /* events of one step of the job */
+#define LOAD_STEP 1024 /* events of one step of the job */
 
 struct loading {
     struct store *store;
@@ -77,9 +75,10 @@ static enum errc load_definitions(struct store *s, struct engine_reader *r, stru
 }
 
 /* Events up to here are left to the job. */
-static rv_t load_from(const struct engine *e)
+static rv_t load_from(const struct store *s)
 {
-    rv_t from = e->head > LOAD_EVENTS ? e->head - LOAD_EVENTS : 0;
+    const struct engine *e = s->engine;
+    rv_t from = e->head > s->opt.load_events ? e->head - s->opt.load_events : 0;
     from = from < e->folded ? from : e->folded;
     return from > e->floor ? from : e->floor;
 }
@@ -87,7 +86,7 @@ static rv_t load_from(const struct engine *e)
 static enum errc load_in_view(struct loading *l, struct engine_reader *r)
 {
     const struct engine *e = l->store->engine;
-    rv_t from = load_from(e);
+    rv_t from = load_from(l->store);
     enum errc rc = e->ops->objects(r, load_object, l, l->err);
     rc = rc != OK ? rc : l->rc;
     if (rc != OK) {
@@ -248,7 +247,7 @@ struct read_job *load_history_job(struct store *s)
     j->job.refuse = history_refuse;
     j->store = s;
     j->floor = s->engine->floor;
-    j->at = load_from(s->engine);
+    j->at = load_from(s);
     j->step = LOAD_STEP;
     buf_init(&j->texts, SIZE_MAX);
     return &j->job;

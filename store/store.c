@@ -26,6 +26,7 @@ static void fill_defaults(struct store_options *o)
     o->history_events = o->history_events != 0 ? o->history_events : 1000000;
     o->history_bytes = o->history_bytes != 0 ? o->history_bytes : (int64_t)1 << 30;
     o->objects_max = o->objects_max != 0 ? o->objects_max : 10 * 1000 * 1000;
+    o->load_events = o->load_events != 0 ? o->load_events : 1100 * 1000; /* a default history */
     o->resources_max = o->resources_max != 0 ? o->resources_max : 1024;
 }
 

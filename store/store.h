@@ -32,6 +32,8 @@ struct store_options {
     int64_t history_age_s;     /* of running time; 0: no limit */
     uint64_t objects_max;      /* objects; 0: 10,000,000 */
     uint32_t resources_max;    /* distinct resources; 0: 1,024 */
+    uint64_t load_events;      /* read before the store opens, at most, of those that it can do
+                                  without for a while; 0: 1,100,000. For tests */
     bool declared_only;        /* refuse writes to resources without a definition */
     /* Ends a name that is generated. NULL: at random. On the writer. */
     void (*name_suffix)(char ret[NAME_SUFFIX_LEN]);

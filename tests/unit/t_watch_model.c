@@ -609,6 +609,7 @@ static void run(unsigned long long start_seed, int steps, size_t log_bytes, int6
     memset(model.now, 0, sizeof model.now);
     fixture_init(&f);
     f.fold_events = start_seed % 2 != 0 ? 5 : 0;
+    f.opt.load_events = start_seed % 2 != 0 ? 9 : 0;
     f.opt.log_bytes = log_bytes;
     f.opt.history_events = history;
     open_sets(&f, sets);

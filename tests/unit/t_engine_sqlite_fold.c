@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Folding in the SQLite engine: whatever has been folded, in however many slices, a start finds the
+ * same objects, each once. */
+#include "tests/lib/engine_rig.h"
+#include "tests/unit/check.h"
+
+static int setup(void **state)
+{
+    struct rig *f = mem_alloc(sizeof(*f));
+    struct err err;
+    rig_init(f, 4);
+    f->fold_events = 1000000; /* on demand only */
+    assert_int_equal(rig_open(f, &err), OK);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    rig_fini(*state);
+    freep(state);
+    return 0;
+}
+
+static bool fold(struct rig *f, rv_t upto, size_t rows)
+{
+    bool done = false;
+    struct err err;
+    assert_ok(f->e->ops->fold(f->e, upto, rows, &done, &err), &err);
+    return done;
+}
+
+static void gone(void *arg, rv_t rv, const struct key *key, size_t bytes)
+{
+    (void)key;
+    (void)bytes;
+    *(rv_t *)arg = rv;
+}
+
+/* As the next start finds it, and by the check of everything. */
+static void assert_sound(struct rig *f)
+{
+    struct err err;
+    struct rig_item was[RIG_KEYS];
+    for (size_t i = 0; i < RIG_KEYS; i++) {
+        was[i] = f->items[i];
+        was[i].body = f->items[i].body != NULL ? mem_strdup(f->items[i].body) : NULL;
+    }
+    rig_close(f);
+    struct rig_verdict v;
+    rig_verify(f->path, NULL, 0, 0, &v);
+    assert_string_equal(v.why, "");
+    assert_ok(rig_open(f, &err), &err);
+    assert_false(f->disorder);
+    for (size_t i = 0; i < RIG_KEYS; i++) {
+        assert_int_equal(f->items[i].rv, was[i].rv);
+        assert_int_equal(f->items[i].row, was[i].row);
+        assert_int_equal(f->items[i].body == NULL, was[i].body == NULL);
+        if (was[i].body != NULL) {
+            assert_string_equal(f->items[i].body, was[i].body);
+        }
+        freep(&was[i].body);
+    }
+}
+
+static void commit_batches(struct rig *f, size_t n)
+{
+    struct err err;
+    for (size_t i = 0; i < n; i++) {
+        rig_make_batch(f);
+        assert_ok(rig_commit(f, &err), &err);
+    }
+}
+
+static void a_start_needs_nothing_folded_and_nothing_unfolded(void **state)
+{
+    struct rig *f = *state;
+    commit_batches(f, 20);
+    assert_int_equal(f->e->folded, 0);
+    assert_sound(f);
+    assert_int_equal(f->e->folded, 0);
+    while (!fold(f, f->e->head, 5)) {
+    }
+    assert_int_equal(f->e->folded, f->e->head);
+    assert_sound(f);
+    assert_int_equal(f->e->folded, f->e->head);
+    commit_batches(f, 5);
+    assert_sound(f);
+}
+
+/* A stop after each number of slices, and another pass after the start, while writes go on. */
+static void a_pass_may_end_anywhere(void **state)
+{
+    struct rig *f = *state;
+    for (size_t slices = 1; slices < 14; slices++) {
+        commit_batches(f, 3);
+        for (size_t i = 0; i < slices; i++) {
+            (void)fold(f, f->e->head, 2);
+        }
+        commit_batches(f, 1);
+        assert_sound(f);
+    }
+}
+
+/* The key's older object is in its row, deleted above `folded`, and made anew there. */
+static void an_object_made_anew_is_one_object(void **state)
+{
+    struct rig *f = *state;
+    struct err err;
+    for (size_t slices = 0; slices < 12; slices++) {
+        enum cause cause = f->items[0].rv != 0 ? CAUSE_UPDATED : CAUSE_CREATED;
+        assert_ok(rig_write(f, 0, cause, "", &err), &err);
+        while (!fold(f, f->e->head, 5)) {
+        }
+        row_t row = f->items[0].row;
+        assert_ok(rig_write(f, 0, CAUSE_UPDATED, "", &err), &err);
+        assert_ok(rig_write(f, 0, CAUSE_DELETED, "", &err), &err);
+        assert_ok(rig_write(f, 0, CAUSE_CREATED, "", &err), &err);
+        assert_ok(rig_write(f, 0, CAUSE_UPDATED, "", &err), &err);
+        assert_int_not_equal(f->items[0].row, row);
+        for (size_t i = 0; i < slices; i++) {
+            (void)fold(f, f->e->head, 1);
+        }
+        assert_sound(f);
+        assert_ok(rig_write(f, 0, CAUSE_DELETED, "", &err), &err);
+        assert_sound(f);
+    }
+}
+
+static void compaction_goes_as_far_as_is_folded(void **state)
+{
+    struct rig *f = *state;
+    struct err err;
+    rv_t last = 0, floor = 0;
+    commit_batches(f, 10);
+    assert_ok(f->e->ops->compact(f->e, f->e->head, 1000, gone, &last, &floor, &err), &err);
+    assert_int_equal(floor, 0);
+    rv_t upto = f->e->head;
+    (void)fold(f, upto, 1); /* begins: events from here on are a later pass's */
+    commit_batches(f, 10);
+    while (!fold(f, upto, 2)) {
+    }
+    assert_int_equal(f->e->folded, upto);
+    assert_ok(f->e->ops->compact(f->e, f->e->head, 100000, gone, &last, &floor, &err), &err);
+    assert_int_equal(floor, upto);
+    assert_int_equal(last, upto);
+    assert_sound(f);
+}
+
+static void nothing_is_folded_before_it_is_asked_for(void **state)
+{
+    struct rig *f = *state;
+    struct err err;
+    commit_batches(f, 10);
+    assert_false(fold(f, f->e->head, 0)); /* along with the commits */
+    rv_t asked = f->e->head;
+    f->fold_rows = 0;
+    for (size_t i = 0; i < 40 && f->e->folded < asked; i++) {
+        commit_batches(f, 1);
+    }
+    assert_int_equal(f->e->folded, asked);
+    rig_close(f);
+    f->fold_events = 30; /* or when there are so many */
+    assert_ok(rig_open(f, &err), &err);
+    commit_batches(f, 40);
+    assert_true(f->e->head - f->e->folded < 30 + 20 * RIG_BATCH);
+    assert_sound(f);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(a_start_needs_nothing_folded_and_nothing_unfolded),
+        T(a_pass_may_end_anywhere),
+        T(an_object_made_anew_is_one_object),
+        T(compaction_goes_as_far_as_is_folded),
+        T(nothing_is_folded_before_it_is_asked_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
