@@ -58,7 +58,8 @@ static void transact_answer(struct task *task)
     struct call *c = CONTAINER(task, struct call, task);
     struct transact_call *t = c->state;
     if (t->txn.err.code != OK) {
-        call_fail(c, &t->txn.err);
+        call_fail_with(c, &t->txn.err,
+                       &(struct wire_more){.conflicts = write_request_conflicts(&t->txn)});
         return;
     }
     CLEANUP(buf_fini) struct buf out;

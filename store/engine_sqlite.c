@@ -158,6 +158,7 @@ static enum errc commit(struct engine *e, const struct commit *c, struct err *er
     e->head += c->n; /* (1) */
     s->kept_ms = keep_clock ? c->run_ms : s->kept_ms;
     fold_committed(s);
+    aside_committed(s, c);
     if (++s->commits % COUNT_FREE_EVERY == 0) {
         engine_sqlite_count_free(s);
     }

@@ -64,6 +64,7 @@ int aside_write(struct engine_sqlite *s, const struct commit *c)
             rc = set_deadline(&s->w, a->row, a->deadline_ms);
         }
         if (rc == SQLITE_OK && a->sets_owners) {
+            ids_add(&s->owned, a->row); /* whatever becomes of the commit */
             rc = set_owners(&s->w, a->row, a->owners);
         }
     }
@@ -71,12 +72,21 @@ int aside_write(struct engine_sqlite *s, const struct commit *c)
     for (size_t i = 0; i < c->n && rc == SQLITE_OK; i++) {
         if (event_is_delete(&c->changes[i].event)) {
             rc = run_of_row(&s->w, ST_DEADLINE_DROP, c->changes[i].row);
-            if (rc == SQLITE_OK) {
+            if (rc == SQLITE_OK && ids_has(&s->owned, c->changes[i].row)) {
                 rc = run_of_row(&s->w, ST_OWNERS_DROP, c->changes[i].row);
             }
         }
     }
     return rc;
+}
+
+void aside_committed(struct engine_sqlite *s, const struct commit *c)
+{
+    for (size_t i = 0; i < c->n && s->owned.n != 0; i++) {
+        if (event_is_delete(&c->changes[i].event)) {
+            ids_del(&s->owned, c->changes[i].row);
+        }
+    }
 }
 
 static void point_to(struct str *s, const char **at)
@@ -138,10 +148,27 @@ enum errc aside_read_owners(struct conn *c, row_t row, struct buf *out, struct e
     return OK;
 }
 
+enum errc owned_read(struct engine_sqlite *s, struct err *err)
+{
+    CLEANUP(stmt_resetp) sqlite3_stmt *st = s->w.st[ST_OWNED];
+    int rc;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        row_t row = sqlite3_column_int64(st, 0);
+        if (row <= 0) {
+            return err_set(err, ERR_DATA_LOSS, "owners are stored for the row %" PRId64, row);
+        }
+        ids_add(&s->owned, row);
+    }
+    return rc == SQLITE_DONE ? OK : conn_fail(s->w.db, rc, "read whose owners are kept", err);
+}
+
 enum errc engine_sqlite_owners(struct engine *e, row_t row, struct buf *out, struct err *err)
 {
     struct engine_sqlite *s = engine_sqlite_of(e);
-    return s->suspect ? engine_sqlite_suspect(err) : aside_read_owners(&s->w, row, out, err);
+    if (s->suspect) {
+        return engine_sqlite_suspect(err);
+    }
+    return ids_has(&s->owned, row) ? aside_read_owners(&s->w, row, out, err) : OK;
 }
 
 enum errc deadlines_read(struct conn *c, struct deadlines *ret, struct err *err)

@@ -12,6 +12,7 @@
 
 #include <sqlite3.h>
 
+#include "store/base/ids.h"
 #include "store/engine_schema.h"
 #include "store/engine_sqlite.h"
 
@@ -70,6 +71,7 @@ enum conn_kind { CONN_WRITER = 1, CONN_READER = 2 };
     X(ST_DEADLINES, CONN_READER, "SELECT object,at,crc FROM deadlines ORDER BY object")            \
     X(ST_OWNERS_SET, CONN_WRITER, "REPLACE INTO owners(object,crc,body) VALUES(?,?,?)")            \
     X(ST_OWNERS_DROP, CONN_WRITER, "DELETE FROM owners WHERE object=?")                            \
+    X(ST_OWNED, CONN_WRITER, "SELECT object FROM owners")                                          \
     X(ST_OWNERS_GET, CONN_WRITER | CONN_READER, "SELECT crc,body FROM owners WHERE object=?")      \
     X(ST_FREE_PAGES, CONN_WRITER, "PRAGMA freelist_count")
 
@@ -182,6 +184,7 @@ struct engine_sqlite {
     size_t fold_rows;    /* of a pass that go with one commit; 0: by its changes */
     _Atomic rv_t folded; /* base.folded, for readers */
     int64_t kept_ms;     /* the store's own clock as last kept */
+    struct ids owned;    /* rows of objects that have owners, and perhaps some more */
     struct {
         size_t n;
         struct aside *asides; /* those that set deadlines; their keys lie in keys */
@@ -226,6 +229,10 @@ enum errc engine_sqlite_end_txn(struct engine_sqlite *s, int rc, const char *doi
 int aside_write(struct engine_sqlite *s, const struct commit *c);
 /* Copies what recover needs of them into s->attempt. */
 void aside_note(struct engine_sqlite *s, const struct commit *c);
+/* Of the committed changes: what went with its object. */
+void aside_committed(struct engine_sqlite *s, const struct commit *c);
+/* Fills s->owned. */
+enum errc owned_read(struct engine_sqlite *s, struct err *err) NODISCARD;
 enum errc engine_sqlite_owners(struct engine *e, row_t row, struct buf *out, struct err *err);
 enum errc aside_read_owners(struct conn *c, row_t row, struct buf *out, struct err *err) NODISCARD;
 /* All deadlines of a view, by row. */

@@ -176,6 +176,7 @@ static void engine_freep(struct engine_sqlite **sp)
     fold_abandon(s);
     freep(&s->attempt.asides);
     buf_fini(&s->attempt.keys);
+    ids_fini(&s->owned);
     epochs_fini(&s->epochs);
     buf_fini(&s->recalled);
     freep(&s->path);
@@ -216,6 +217,9 @@ enum errc engine_sqlite_open(const struct engine_sqlite_options *opt, struct eng
     }
     if (code == OK) {
         code = read_ages(s, err);
+    }
+    if (code == OK) {
+        code = owned_read(s, err);
     }
     /* From here on a stop that does not pass through engine_sqlite_close is an unclean one. */
     if (code == OK && !s->unclean) {

@@ -27,6 +27,16 @@ static const char *op_word(enum write_verb verb)
     return "";
 }
 
+/* The same for the fields of conflicts, of which there may be none. */
+static void name_conflicts(size_t i, struct conflicts *c)
+{
+    for (size_t k = 0; c != NULL && k < c->n; k++) {
+        char *field = c->v[k].field;
+        c->v[k].field = mem_printf("operations[%zu].patch.%s", i, field);
+        free(field);
+    }
+}
+
 uint64_t transact_hash(const struct write *t)
 {
     XXH64_hash_t h = t->n_ops;
@@ -89,6 +99,7 @@ static enum errc judge_all(struct batch *b, struct write *t)
         if (rc != OK) {
             t->err = op->err;
             t->conflicts = TAKE(op->conflicts);
+            name_conflicts(i, t->conflicts);
             err_within(&t->err, "operations[%zu].%s", i, op_word(op->verb));
             return t->err.code;
         }

@@ -215,6 +215,25 @@ def a_repeated_request_is_answered_as_before(t):
     eq(client.head(), 2)
 
 
+@test
+def applies_of_a_transaction_are_all_done_or_none(t):
+    client = Server(t).start().client()
+    apply(client, "web", {"spec": {"a": 1}}, "ci")
+
+    def transact(a):
+        return client.call("Transact", operations=[
+            pb.Operation(patch=pb.PatchRequest(key=pb.Key(name=name), type=APPLY,
+                                               json=dumps({"spec": {"a": a}}), field_manager="ops"))
+            for name in ("db", "web")])
+
+    err = refused("ABORTED", "CONFLICT", transact, 2)
+    eq((err.fields, err.descriptions), (["operations[1].patch.spec.a"], ['conflict with "ci"']))
+    eq(client.head(), 1)
+    transact(1)
+    eq(managed(client, "db"), {("ops", "Apply"): owned("a")})
+    eq(managed(client, "web"), {("ci", "Apply"): owned("a"), ("ops", "Apply"): owned("a")})
+
+
 SITE = """\
 kind: Site
 metadata: {name: main, labels: {tier: web}}
