@@ -5,6 +5,7 @@
  * meanwhile; what needs the oldest versions (older views, compaction) waits for `loaded`. */
 #include <stdlib.h>
 
+#include "store/base/logline.h"
 #include "store/index_build.h"
 #include "store/store_impl.h"
 
@@ -52,7 +53,7 @@ static bool load_event(void *arg, const struct engine_past *p)
     return true;
 }
 
-/* What the objects of `resources` define. */
+/* What the objects of `resources` define. Those that cannot be read define nothing. */
 static enum errc load_definitions(struct store *s, struct engine_reader *r, struct err *err)
 {
     const struct key first = {STR(RESOURCE_RESOURCES), STR(NAMESPACE_DEFAULT), STR_EMPTY};
@@ -66,6 +67,10 @@ static enum errc load_definitions(struct store *s, struct engine_reader *r, stru
         }
         CLEANUP(object_unrefp) struct object *o = NULL;
         enum errc rc = s->engine->ops->read_object(r, e->row, e->rv, &o, err);
+        if (rc == ERR_DATA_LOSS) { /* one row that is broken keeps nobody from the others */
+            log_error("the definition of %.*s has no effect: %s", STR_ARG(k.name), err->msg);
+            continue;
+        }
         if (rc != OK) {
             return rc;
         }
