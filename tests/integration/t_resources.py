@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Declared resources: their definitions judge writes from the moment they are acknowledged, fill in
 defaults, and tell watchctl names and columns."""
+import contextlib
+import sqlite3
 import threading
 
 from watchtest import *
@@ -174,6 +176,26 @@ def definitions_outlive_the_server_and_can_be_taken_back(t):
     server.stop()
     client = server.start().client()
     client.put("a", {"spec": {"steps": -1}}, resource="jobs")
+
+
+@test
+def a_definition_that_rotted_on_disk_is_told_of_and_keeps_the_server_from_nothing(t):
+    server = Server(t).start()
+    client = server.client()
+    declare(client, "flags", {"schema": {"required": ["spec"]}})
+    declare(client, "jobs", JOB)
+    server.stop()
+    with contextlib.closing(sqlite3.connect(server.db)) as db:
+        changed = 0
+        for table in ("objects", "events"):
+            changed += db.execute(f"UPDATE {table} SET body = cast(substr(body, 1, length(body) - 1) "
+                                  "|| ' ' AS BLOB) WHERE resource = 'resources' AND name = 'jobs'").rowcount
+        db.commit()
+    assert changed > 0
+    client = server.start().client()
+    assert "the definition of jobs has no effect" in server.log(), server.log()
+    client.put("a", {"spec": {"steps": 0}}, resource="jobs")
+    refused(lambda: client.put("a", {"status": {}}, resource="flags"), "spec", "is required")
 
 
 @test
