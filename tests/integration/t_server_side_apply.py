@@ -234,6 +234,35 @@ def applies_of_a_transaction_are_all_done_or_none(t):
     eq(managed(client, "web"), {("ci", "Apply"): owned("a"), ("ops", "Apply"): owned("a")})
 
 
+@test
+def a_schema_tells_which_lists_merge_and_its_defaults_belong_to_nobody(t):
+    client = Server(t).start().client()
+    schema = {"properties": {"spec": {"type": "object", "properties": {
+        "color": {"type": "string", "default": "red"},
+        "tags": {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}},
+        "ports": {"type": "array", "x-kubernetes-list-type": "map",
+                  "x-kubernetes-list-map-keys": ["name"],
+                  "items": {"type": "object", "required": ["name"],
+                            "properties": {"name": {"type": "string"}}}}}}}}
+    client.put("sites", {"kind": "Site", "schema": schema}, resource="resources")
+
+    def want(manager, spec, **kw):
+        return client.patch("web", {"spec": spec}, resource="sites", type=APPLY,
+                            field_manager=manager, **kw)
+
+    want("ci", {"tags": ["a"], "ports": [{"name": "http", "port": 80}]})
+    want("ops", {"tags": ["b"], "ports": [{"name": "tls", "port": 443}]})
+    got = json.loads(client.get("web", resource="sites").json)["spec"]
+    eq(got, {"color": "red", "tags": ["a", "b"],
+             "ports": [{"name": "http", "port": 80}, {"name": "tls", "port": 443}]})
+    err = refused("ABORTED", "CONFLICT", want, "ops", {"ports": [{"name": "http", "port": 8080}]})
+    eq(err.fields, ['spec.ports[name="http"].port'])
+    err = refused("INVALID_ARGUMENT", "INVALID", want, "ops", {"ports": [{"port": 1}]})
+    want("ops", {"color": "blue"})
+    want("ci", {})
+    eq(json.loads(client.get("web", resource="sites").json)["spec"], {"color": "blue"})
+
+
 SITE = """\
 kind: Site
 metadata: {name: main, labels: {tier: web}}
