@@ -200,7 +200,17 @@ struct index_entry *index_seek(struct index *x, const struct key *k)
 
 struct index_entry *index_next(struct index_entry *e)
 {
-    return RB_NEXT(entries, NULL, e);
+    struct index_entry *next = RB_NEXT(entries, NULL, e);
+    if (next != NULL) {
+        /* A walk waits for memory and for little else: what comes after the next one lies to the
+         * right of it, or of the one above. */
+        const struct index_entry *above = RB_PARENT(next, link);
+        __builtin_prefetch(RB_RIGHT(next, link));
+        if (above != NULL) {
+            __builtin_prefetch(RB_RIGHT(above, link));
+        }
+    }
+    return next;
 }
 
 static rv_t *kept(const struct index_entry *e)
