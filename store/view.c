@@ -53,7 +53,7 @@ void view_walk_init(struct view_walk *v, struct store *s, const struct selection
         }
     }
     buf_init(&v->last, RESOURCE_MAX_LEN + NAMESPACE_MAX_LEN + NAME_MAX_LEN);
-    if (after != NULL) {
+    if (after != NULL && after->name.n != 0) {
         buf_adds(&v->last, after->resource);
         buf_adds(&v->last, after->ns);
         buf_adds(&v->last, after->name);
@@ -75,6 +75,10 @@ static void set_last(struct view_walk *v, const struct key *k)
         return;
     }
     buf_clear(&v->last);
+    if (k->name.n == 0) {
+        v->last_key = (struct key){0};
+        return;
+    }
     size_t r = k->resource.n, ns = k->ns.n;
     buf_adds(&v->last, k->resource);
     buf_adds(&v->last, k->ns);
@@ -293,7 +297,7 @@ enum errc view_step(struct view_walk *v, struct engine_reader *r,
     buf_init(&from, SIZE_MAX);
     struct key first = v->last_key;
     keep_text(&from, &first);
-    (void)point_to_text(&first, from.p);
+    (void)point_to_text(&first, from.n != 0 ? from.p : "");
     c->n = 0;
     buf_init(&c->text, SIZE_MAX);
     bool end = false;
