@@ -53,6 +53,7 @@ struct options {
     bool managed_fields;
     bool if_absent;
     bool dry_run;
+    const char *cascade;
     int64_t ttl_ms; /* 0: not given */
     bool no_ttl;
     bool ignore_not_found;

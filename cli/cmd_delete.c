@@ -88,6 +88,16 @@ int delete_run(struct cli *cli, const struct words *words)
     struct err err;
     int code = command_output(cli, &output);
     const struct options *o = &cli->options;
+    if (code == 0 && o->cascade != NULL) {
+        w.orphan = strcmp(o->cascade, "orphan") == 0;
+        code = w.orphan || strcmp(o->cascade, "background") == 0
+                   ? 0
+                   : cli_usage(cli, "--cascade wants background or orphan, not \"%s\"", o->cascade);
+    }
+    if (code == 0 && w.orphan &&
+        (o->selector != NULL || o->field_selector != NULL || o->all_objects)) {
+        code = cli_usage(cli, "--cascade orphan is for one object");
+    }
     if (code == 0 && (o->selector != NULL || o->field_selector != NULL || o->all_objects)) {
         return delete_collection(cli, words, output);
     }

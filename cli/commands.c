@@ -129,6 +129,10 @@ static const struct option delete_options[] = {
     {SELECTOR},
     {FIELD_SELECTOR},
     {FLAG("all", 0, all_objects), .help = "All objects of RESOURCE."},
+    {TEXT("cascade", 0, cascade),
+     .value = "background|orphan",
+     .help = "What becomes of the objects whose only owner it is: they are deleted soon after (the "
+             "default), or stay without the reference."},
     {NAMESPACE},
     {ALL_NAMESPACES},
     {IF_RV},

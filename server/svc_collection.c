@@ -34,7 +34,7 @@ struct collection {
     struct list list;
     struct selections *selections;
     uint8_t token[POSITION_MAX]; /* list.after borrows from it */
-    bool dry_run;
+    bool dry_run, orphan;
     struct doomed *items[PAGE_MAX];
     size_t n;
     atomic_size_t pending; /* deletes under way; one more while they are submitted */
@@ -161,6 +161,7 @@ static void delete_all(struct task *t)
         struct doomed *d = co->items[i];
         d->write.verb = WRITE_DELETE;
         d->write.dry_run = co->dry_run;
+        d->write.orphan = co->orphan;
         d->write.bytes = sizeof(*d);
         d->write.done = deleted;
         d->write.arg = d;
@@ -188,6 +189,7 @@ static enum errc prepare(struct call *c, struct str in, struct collection *co, s
         return err->code;
     }
     co->dry_run = req.dry_run;
+    co->orphan = req.propagation == WIRE_PROPAGATE_ORPHAN;
     co->list.selections = co->selections;
     co->list.limit = req.limit == 0 ? PAGE_OBJECTS : req.limit < PAGE_MAX ? req.limit : PAGE_MAX;
     co->list.max_bytes = PAGE_BYTES;

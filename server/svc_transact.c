@@ -90,6 +90,10 @@ static enum errc check_op(const struct wire_write_request *req, struct err *err)
         return err_field(err, ERR_INVALID, "return_object",
                          "belongs to the whole transaction: return_objects");
     }
+    if (req->propagation == WIRE_PROPAGATE_ORPHAN) {
+        return err_field(err, ERR_INVALID, "propagation",
+                         "cannot be ORPHAN in a transaction; take the references out in it");
+    }
     return OK;
 }
 

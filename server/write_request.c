@@ -48,6 +48,7 @@ static enum errc take_common(struct write_request *r, const struct wire_write_re
     w->pre = req->pre;
     w->dry_run = req->dry_run;
     w->field_manager = req->field_manager;
+    w->orphan = req->propagation == WIRE_PROPAGATE_ORPHAN;
     w->ttl_ms = req->ttl_ms;
     w->no_ttl = req->no_ttl;
     if (req->ttl_ms > TTL_MAX_MS) {

@@ -5,6 +5,7 @@
 
 #include "store/apply.h"
 #include "store/base/metric.h"
+#include "store/collect.h"
 #include "store/expire.h"
 #include "store/owners.h"
 #include "store/transact.h"
@@ -126,6 +127,15 @@ enum errc judge_one(struct batch *b, struct write *w)
         w->object = object_ref(shown);
         w->generation = shown->generation;
         w->rv = shown->rv;
+    }
+    if (w->orphan && w->verb == WRITE_DELETE && w->result != WRITE_UNCHANGED) {
+        struct batch_mark mark = batch_mark(b);
+        rc = collect_orphan(b, w, cur, &w->err);
+        if (rc != OK) {
+            batch_undo(b, mark);
+            object_unref(TAKE(w->object));
+            return rc;
+        }
     }
     if (w->dry_run) {
         return OK;

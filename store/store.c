@@ -47,6 +47,7 @@ enum errc store_open(const struct store_options *opt, struct store **ret, struct
     s->index = index_new(s->engine->head);
     s->definitions = definitions_new();
     s->expiry = expiry_new();
+    s->dependents = dependents_new();
     s->log = log_new(s->codec, s->opt.log_bytes, s->engine->head);
     atomic_store(&s->head, s->engine->head);
     atomic_store(&s->floor, s->engine->floor);
@@ -63,6 +64,7 @@ enum errc store_open(const struct store_options *opt, struct store **ret, struct
     if (atomic_load(&s->loaded) == LOAD_RUNNING) {
         reader_submit(s->reader, load_history_job(s));
     }
+    reader_submit(s->reader, dependents_scan_job(s));
     *ret = s;
     return OK;
 }
@@ -81,6 +83,7 @@ void store_close(struct store *s)
     index_free(s->index);
     definitions_free(s->definitions);
     expiry_free(s->expiry);
+    dependents_free(s->dependents);
     pthread_mutex_destroy(&s->mu);
     free(s);
 }
@@ -163,6 +166,7 @@ void store_publish(struct store *s, const struct commit *c)
     size_t n = c->n;
     size_t bytes = 0;
     expiry_committed(s->expiry, c);
+    dependents_committed(s->dependents, c);
     if (n == 0) {
         return;
     }

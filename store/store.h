@@ -103,6 +103,7 @@ struct write {
     struct str field_manager; /* who writes; "": unknown */
     uint64_t ttl_ms;          /* the object expires so long after this write; 0: as it was */
     bool no_ttl;              /* it does not expire */
+    bool orphan;              /* DELETE: its dependents stay */
     bool force;               /* APPLY: take over what others own */
     bool dry_run;
     bool has_request_id;

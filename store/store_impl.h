@@ -15,6 +15,7 @@
 #include <pthread.h>
 
 #include "store/definitions.h"
+#include "store/dependents.h"
 #include "store/expiry.h"
 #include "store/index.h"
 #include "store/log.h"
@@ -54,6 +55,7 @@ struct store {
     struct log *log;
     struct definitions *definitions;
     struct expiry *expiry; /* the writer's */
+    struct dependents *dependents;
     struct writer *writer;
     struct reader *reader;
     _Atomic rv_t head;          /* the last published version; only the writer stores it */

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "store/base/metric.h"
+#include "store/collect.h"
 #include "store/expire.h"
 #include "store/judge.h"
 
@@ -128,8 +129,11 @@ static bool batch_run(struct writer *w, struct batch *b)
         for (size_t i = 0; i < b->n_writes; i++) {
             judge_write(b, w->requests, i);
         }
+        struct collected collected;
         expire_due(b, b->expire_ms);
+        collect_due(b, &collected);
         ok = commit(w, b);
+        collect_done(w->store, &collected, ok);
     }
     settle_unpublished(w); /* what was not published by now never is */
     judge_settle(b, w->requests);
@@ -179,7 +183,7 @@ static void keep_clock(struct writer *w)
 /* Changes that it may make at most. */
 static size_t changes_of(const struct write *x)
 {
-    return x->verb == WRITE_TXN ? x->n_ops : 1;
+    return x->verb == WRITE_TXN ? x->n_ops : x->orphan ? 1 + ORPHANS_MAX : 1;
 }
 
 /* May it change what defines a resource? */
@@ -296,8 +300,10 @@ static void *writer_run(void *arg)
         }
         keep_clock(w);
         bool due = false;
-        if (b->n_writes != 0 || (is_due(w, b->expire_ms) && !w->failed)) {
-            due = serve(w, b) && is_due(w, store_run_ms(w->store));
+        bool collects = dependents_any_due(w->store->dependents);
+        if (b->n_writes != 0 || ((is_due(w, b->expire_ms) || collects) && !w->failed)) {
+            due = serve(w, b) &&
+                  (is_due(w, store_run_ms(w->store)) || dependents_any_due(w->store->dependents));
         }
         more = compact_some(w, stopping) || (due && !stopping);
     }

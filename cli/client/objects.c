@@ -142,6 +142,7 @@ enum errc client_write(const struct watch_write *w, struct wire_write_request *r
         .force = w->force != 0,
         .generate_name = w->generate_name != 0,
         .ttl_ms = w->ttl_ms,
+        .propagation = w->orphan ? WIRE_PROPAGATE_ORPHAN : WIRE_PROPAGATE_BACKGROUND,
         .no_ttl = w->no_ttl != 0,
         .pre = {.rv = w->if_rv                        },
     };

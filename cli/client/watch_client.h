@@ -268,6 +268,7 @@ struct watch_write {
     uint64_t ttl_ms; /* put and patch: the object expires so long after this write, by the time the
                         server runs; a write of equal content only moves that. 0: as it was */
     int no_ttl;      /* put and patch: it does not expire any more */
+    int orphan;      /* delete: objects that name it as their owner stay, without the reference */
     int dry_run;     /* check everything, change nothing */
     int want_object; /* hand the document back, as it was stored */
 };

@@ -298,6 +298,8 @@ static void wrong_lines_are_refused_before_that(void **state)
         {"transact x",                                                         2, "unexpected argument"                        },
         {"put a {} --ttl x",                                                   2, "duration"                                   },
         {"get a --ttl 3s",                                                     2, "takes no --ttl"                             },
+        {"delete a --cascade x",                                               2, "background or orphan"                       },
+        {"delete a --all --cascade orphan",                                    2, "for one object"                             },
         {"delete a/b -l x",                                                    2, "not both"                                   },
         {"delete a b --all",                                                   2, "not both"                                   },
         {"delete -l x",                                                        2, "name the RESOURCE"                          },

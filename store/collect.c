@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/collect.h"
+
+#include "store/judge.h"
+
+/* Is there an object of this uid among those of that name, whatever their resource? */
+static enum errc owner_exists(struct batch *b, const struct key *dependent, const json_t *ref,
+                              bool *ret, struct err *err)
+{
+    struct index *x = b->store->index;
+    struct str uid = str_of(json_string_value(json_object_get(ref, "uid")));
+    struct str name = str_of(json_string_value(json_object_get(ref, "name")));
+    char resource[RESOURCE_MAX_LEN + 1] = "";
+    size_t n = 0;
+    *ret = false;
+    while (!*ret) {
+        const struct key from = {
+            {resource, n},
+            STR_EMPTY, STR_EMPTY
+        };
+        index_lock(x);
+        const struct index_entry *e = index_seek(x, &from);
+        struct str next = e != NULL ? index_key(e).resource : STR_EMPTY;
+        n = next.n;
+        memcpy(resource, next.p != NULL ? next.p : "", n);
+        index_unlock(x);
+        if (n == 0) {
+            return OK;
+        }
+        const struct key k = {
+            {resource, n},
+            dependent->ns, name
+        };
+        CLEANUP(object_unrefp) struct object *o = NULL;
+        row_t row = 0;
+        enum errc rc = batch_current(b, &k, &o, &row, err);
+        if (rc != OK) {
+            return rc;
+        }
+        *ret = o != NULL && str_eq(object_uid(o), uid);
+        resource[n++] = '\0'; /* the first resource behind this one */
+    }
+    return OK;
+}
+
+static bool any_owner(struct batch *b, const struct key *dependent, const json_t *refs)
+{
+    size_t i = 0;
+    const json_t *ref = NULL;
+    json_array_foreach((json_t *)(uintptr_t)refs, i, ref)
+    {
+        bool exists = true;
+        struct err err;
+        if (owner_exists(b, dependent, ref, &exists, &err) != OK || exists) {
+            return true; /* what cannot be read may be there */
+        }
+    }
+    return false;
+}
+
+static void collect_one(struct batch *b, const struct key *k)
+{
+    CLEANUP(object_unrefp) struct object *cur = NULL;
+    struct err err;
+    row_t row = 0;
+    if (batch_current(b, k, &cur, &row, &err) != OK || cur == NULL) {
+        return;
+    }
+    CLEANUP(json_decrefp) json_t *refs = owner_references(cur->body);
+    if (refs == NULL || any_owner(b, &cur->key, refs)) {
+        return;
+    }
+    struct write w = {.key = cur->key, .verb = WRITE_DELETE};
+    if (!object_has_finalizers(cur)) {
+        (void)batch_change(b, &w, TAKE(cur), NULL, row);
+    } else if (object_deletion(cur).n == 0) {
+        struct object *marked = object_begin_deletion(cur, clock_wall(b->store->clock));
+        (void)batch_change(b, &w, TAKE(cur), marked, row);
+    }
+}
+
+void collect_due(struct batch *b, struct collected *ret)
+{
+    const size_t max = sizeof(ret->keys) / sizeof(ret->keys[0]);
+    size_t room = BATCH_WRITES - b->n_changes;
+    ret->n = dependents_due(b->store->dependents, ret->keys, room < max ? room : max);
+    for (size_t i = 0; i < ret->n; i++) {
+        collect_one(b, &ret->keys[i]);
+    }
+}
+
+void collect_done(struct store *s, struct collected *c, bool committed)
+{
+    if (committed) {
+        dependents_looked_at(s->dependents, c->keys, c->n);
+    }
+    dependents_keys_fini(c->keys, c->n);
+    c->n = 0;
+}
+
+/* ---- Orphans ------------------------------------------------------------------------------- */
+
+/* The merge patch that leaves only the references to others; NULL if there is none to this one. */
+static json_t *without(const json_t *refs, struct str uid)
+{
+    CLEANUP(json_decrefp) json_t *rest = json_array();
+    size_t i = 0;
+    json_t *ref = NULL;
+    json_array_foreach((json_t *)(uintptr_t)refs, i, ref)
+    {
+        if (!str_eq(str_of(json_string_value(json_object_get(ref, "uid"))), uid)) {
+            json_array_append(rest, ref);
+        }
+    }
+    if (json_array_size(rest) == json_array_size(refs)) {
+        return NULL;
+    }
+    bool none = json_array_size(rest) == 0;
+    return json_pack("{s:{s:o}}", "metadata", "ownerReferences",
+                     none ? json_null() : json_incref(rest));
+}
+
+static enum errc release(struct batch *b, const struct write *w, const struct key *k,
+                         struct str uid, struct err *err)
+{
+    CLEANUP(object_unrefp) struct object *cur = NULL;
+    row_t row = 0;
+    enum errc rc = batch_current(b, k, &cur, &row, err);
+    if (rc != OK || cur == NULL) {
+        return rc;
+    }
+    CLEANUP(json_decrefp) json_t *refs = owner_references(cur->body);
+    CLEANUP(json_decrefp) json_t *patch = without(refs, uid);
+    if (patch == NULL) {
+        return OK;
+    }
+    struct write p = {.key = cur->key,
+                      .verb = WRITE_PATCH,
+                      .json = patch,
+                      .field_manager = w->field_manager,
+                      .dry_run = w->dry_run};
+    rc = judge_one(b, &p);
+    object_unref(p.object);
+    if (rc != OK) {
+        *err = p.err;
+    }
+    return rc;
+}
+
+enum errc collect_orphan(struct batch *b, const struct write *w, const struct object *owner,
+                         struct err *err)
+{
+    struct dependents *d = b->store->dependents;
+    struct str uid = object_uid(owner);
+    struct key keys[ORPHANS_MAX + 1];
+    if (!dependents_complete(d)) {
+        (void)err_set(err, ERR_UNAVAILABLE,
+                      "the server is still finding out what depends on it; try again");
+        err->retry_ms = 500;
+        return ERR_UNAVAILABLE;
+    }
+    size_t n = dependents_of(d, uid, keys, ORPHANS_MAX + 1);
+    enum errc rc = OK;
+    if (n > ORPHANS_MAX) {
+        rc = err_field(err, ERR_LIMIT, "propagation",
+                       "more than %d objects would be left at once; take their ownerReferences out "
+                       "first",
+                       ORPHANS_MAX);
+    }
+    for (size_t i = 0; i < n && rc == OK; i++) {
+        rc = release(b, w, &keys[i], uid, err);
+    }
+    dependents_keys_fini(keys, n);
+    return rc;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Collecting: an object whose owners are all gone is deleted, soon after the last one, or marked if
+ * it has finalizers; and what an owner's deletion leaves on purpose loses its reference to it. An
+ * owner is an object of the dependent's namespace with the name and the uid of the reference.
+ * Threads: the writer's. */
+#ifndef WATCHD_COLLECT_H
+#define WATCHD_COLLECT_H
+
+#include "store/batch.h"
+
+#define ORPHANS_MAX 127 /* dependents that one deletion leaves */
+
+/* What the batch looks at; to be told afterwards whether it was committed. */
+struct collected {
+    struct key keys[64];
+    size_t n;
+};
+
+/* Adds the deletions of what is to be collected to the batch. */
+void collect_due(struct batch *b, struct collected *ret);
+void collect_done(struct store *s, struct collected *c, bool committed);
+
+/* Takes the references to the object that w deletes out of its dependents. Errors: ERR_UNAVAILABLE
+ * while not all are known yet, ERR_LIMIT, and those of writing them. */
+enum errc collect_orphan(struct batch *b, const struct write *w, const struct object *owner,
+                         struct err *err) NODISCARD;
+
+#endif

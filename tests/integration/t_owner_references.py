@@ -1,0 +1,144 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Objects whose owners are all gone are deleted in the background, also when the server was killed in
+between; orphans lose their reference and stay."""
+import json
+import time
+
+from watchtest import *
+
+
+def owned(*owners, finalizers=(), **spec):
+    refs = [{"apiVersion": "watch/v1", "kind": "Object", "name": name, "uid": uid}
+            for name, uid in owners]
+    return {"metadata": {"ownerReferences": refs, "finalizers": list(finalizers)}, "spec": spec}
+
+
+def names(client, resource="all"):
+    return sorted(o.name for o in client.list(resource)[1])
+
+
+def wait_names(client, want):
+    try:
+        wait_until("collection", lambda: names(client) == want, timeout=10 * SLOW)
+    except AssertionError:
+        eq(names(client), want)
+
+
+NOBODY = "01234567-89ab-4cde-8f01-23456789abcd"
+
+
+@test
+def dependents_go_after_their_last_owner_and_chains_are_followed(t):
+    client = Server(t).start().client()
+    a, b = client.put("a", {}), client.put("b", {}, resource="jobs")
+    one = client.put("one", owned(("a", a.uid)))
+    client.put("two", owned(("a", a.uid), ("b", b.uid)), resource="flags")
+    client.put("chain", owned(("one", one.uid)))
+    client.put("end", owned(("chain", client.get("chain") and
+                             json.loads(client.get("chain").json)["metadata"]["uid"])))
+    client.put("free", {})
+    stream = client.watch("all", start="now")
+    stream.started()
+    client.delete("a")
+    wait_names(client, ["b", "free", "two"])
+    got = [stream.event() for _ in range(4)]
+    eq([(e.type, e.cause, e.object.name) for e in got],
+       [(3, 3, n) for n in ("a", "one", "chain", "end")])
+    client.delete("b", resource="jobs")
+    wait_names(client, ["free"])
+
+
+@test
+def an_owner_is_meant_by_its_uid_and_in_its_namespace(t):
+    client = Server(t).start().client()
+    a = client.put("a", {})
+    client.put("dep", owned(("a", a.uid)))
+    client.put("far", owned(("a", a.uid)), namespace="other")
+    wait_names(client, ["a", "dep"])
+    client.put("never", owned(("nobody", NOBODY)))
+    wait_names(client, ["a", "dep"])
+    client.delete("a")
+    client.put("a", {"again": True})
+    wait_names(client, ["a"])
+
+
+@test
+def finalizers_hold_dependents_and_owners(t):
+    client = Server(t).start().client()
+    a = client.put("a", {"metadata": {"finalizers": ["x/y"]}})
+    client.put("dep", owned(("a", a.uid), finalizers=["x/z"]))
+    eq(client.delete("a").result, 2)
+    time.sleep(0.3)
+    eq(names(client), ["a", "dep"])
+    client.patch("a", {"metadata": {"finalizers": None}})
+    wait_until("the mark", lambda: "deletionTimestamp" in client.get("dep").json, timeout=10 * SLOW)
+    eq(names(client), ["dep"])
+    client.patch("dep", {"metadata": {"finalizers": None}})
+    wait_names(client, [])
+
+
+@test
+def orphans_stay_without_the_reference(t):
+    server = Server(t).start()
+    client, cli = server.client(), Cli(server.address)
+    a, b = client.put("a", {}), client.put("b", {})
+    client.put("one", owned(("a", a.uid)))
+    client.put("two", owned(("a", a.uid), ("b", b.uid)))
+    head = client.head()
+    client.delete("a", propagation=1, dry_run=True)
+    eq(client.head(), head)
+    client.delete("a", propagation=1)
+    server.restart()
+    client = server.client()
+    time.sleep(1)
+    eq(names(client), ["b", "one", "two"])
+    assert "ownerReferences" not in client.get("one").json
+    eq(json.loads(client.get("two").json)["metadata"]["ownerReferences"][0]["uid"], b.uid)
+    wait_until("the scan", lambda: cli.run("delete", "b", "--cascade", "orphan").code == 0)
+    time.sleep(0.3)
+    eq(names(client), ["one", "two"])
+    eq(cli.run("delete", "one", "--cascade", "x").code, 2)
+
+
+@test
+def too_many_orphans_are_refused_and_nothing_is_changed(t):
+    client = Server(t).start().client()
+    a = client.put("a", {})
+    for i in range(128):
+        client.put(f"d{i}", owned(("a", a.uid)))
+    try:
+        client.delete("a", propagation=1)
+    except WatchError as err:
+        eq((err.code, err.reason), ("RESOURCE_EXHAUSTED", "LIMIT"))
+    else:
+        raise AssertionError("it was taken")
+    eq(client.head(), 129)
+    client.delete("d0")
+    client.delete("a", propagation=1)
+    eq(client.head(), 130 + 127 + 1)
+
+
+@test
+def the_work_is_found_again_after_a_kill(t):
+    server = Server(t).start()
+    client = server.client()
+    n = rounds(600, short=150)
+    for i in range(rounds(5, short=2)):
+        a = client.put("a", {"i": i})
+        keep = client.put("keep", {"i": i})
+        for k in range(n):
+            client.put(f"d{k}", owned(("a", a.uid)))
+        client.put("kept", owned(("a", a.uid), ("keep", keep.uid)))
+        client.delete("a")
+        server.kill()
+        server.start()
+        client = server.client()
+        wait_names(client, ["keep", "kept"])
+    head = client.head()
+    time.sleep(0.5)
+    eq(client.head(), head, "nothing more is done")
+
+
+if __name__ == "__main__":
+    main()
