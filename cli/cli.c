@@ -33,7 +33,8 @@ static void say(const char *prefix, const char *text)
     (void)fwrite(line.p, 1, line.n, stderr);
 }
 
-static void say_v(const char *prefix, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static void say_v(const char *prefix, const char *fmt,
+                                                        va_list args)
 {
     char text[4096];
     vsnprintf(text, sizeof(text), fmt, args);
