@@ -137,6 +137,22 @@ static void a_heartbeat_takes_no_version_and_is_durable(void **state)
     assert_int_equal(store_head(f->store), 2);
 }
 
+static void a_heartbeat_that_came_before_the_deletion_wins(void **state)
+{
+    struct fixture *f = *state;
+    int won = 0;
+    for (int i = 0; i < 20; i++) {
+        (void)put(f, "a", "{\"spec\":{\"n\":1}}", 5000, false);
+        atomic_fetch_add(&now_mono, 6000); /* due, unless the next write comes first */
+        if (put(f, "a", "{\"spec\":{\"n\":1}}", 5000, false) == WRITE_UNCHANGED) {
+            settle(f);
+            assert_true(there(f, "a"));
+            won++;
+        }
+    }
+    assert_true(won > 0); /* the writer may have looked at its clock in between, now and then */
+}
+
 static void a_write_without_a_time_leaves_the_deadline_and_no_ttl_removes_it(void **state)
 {
     struct fixture *f = *state;
@@ -248,6 +264,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_object_expires_after_its_time_and_not_before),
         TEST(a_heartbeat_takes_no_version_and_is_durable),
+        TEST(a_heartbeat_that_came_before_the_deletion_wins),
         TEST(a_write_without_a_time_leaves_the_deadline_and_no_ttl_removes_it),
         TEST(the_wall_clock_does_not_matter),
         TEST(finalizers_hold_what_has_expired),
