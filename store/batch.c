@@ -295,10 +295,10 @@ void batch_set_deadline(struct batch *b, const struct key *k, struct object *now
     a->deadline_ms = deadline_ms;
 }
 
-bool batch_has_deadline(const struct batch *b, row_t row)
+bool batch_has_deadline(const struct batch *b, const struct key *k)
 {
     for (size_t i = 0; i < b->n_asides; i++) {
-        if (b->asides[i].sets_deadline && b->asides[i].row == row) {
+        if (b->asides[i].sets_deadline && key_eq(&b->asides[i].key, k)) {
             return true;
         }
     }

@@ -58,8 +58,8 @@ void batch_set_owners(struct batch *b, const struct write *w, struct object *now
 /* Sets the deadline (0: none) of an object that the batch leaves as `now`. */
 void batch_set_deadline(struct batch *b, const struct key *k, struct object *now, row_t row,
                         int64_t deadline_ms);
-/* Does the batch set the deadline of the object in that row? */
-bool batch_has_deadline(const struct batch *b, row_t row);
+/* Does the batch set the deadline of an object of that key? */
+bool batch_has_deadline(const struct batch *b, const struct key *k);
 
 /* The changes from the one numbered `first` on are one transaction. */
 void batch_tie(struct batch *b, size_t first);

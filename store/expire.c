@@ -9,8 +9,8 @@ void expire_renew(struct batch *b, const struct write *w, struct object *now, ro
         /* One more, since both ends of the time are cut to milliseconds: never early. */
         int64_t deadline = store_run_ms(b->store) + (int64_t)w->ttl_ms + 1;
         batch_set_deadline(b, &now->key, now, row, deadline);
-    } else if (w->no_ttl && row != 0 &&
-               (expiry_of(b->store->expiry, row) != 0 || batch_has_deadline(b, row))) {
+    } else if (w->no_ttl && (batch_has_deadline(b, &now->key) ||
+                             (row != 0 && expiry_of(b->store->expiry, row) != 0))) {
         batch_set_deadline(b, &now->key, now, row, 0);
     }
 }
@@ -20,8 +20,8 @@ static void expire_one(struct batch *b, const struct expiring *e)
     CLEANUP(object_unrefp) struct object *cur = NULL;
     struct err err;
     row_t row = 0;
-    if (batch_has_deadline(b, e->row)) {
-        return; /* a write of this batch has moved it */
+    if (batch_has_deadline(b, &e->key)) {
+        return; /* a write of this batch has moved it, or it is that of a newer object */
     }
     if (batch_current(b, &e->key, &cur, &row, &err) != OK) {
         /* It cannot be read, so it cannot be deleted either; the next start tries again. */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Time to live, on a clock that the test moves. */
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -167,6 +169,66 @@ static void a_write_without_a_time_leaves_the_deadline_and_no_ttl_removes_it(voi
     assert_true(there(f, "b"));
 }
 
+/* Two writes that the writer takes at once, since they come while it tells of another. */
+struct pair {
+    struct store *store;
+    struct write v[2];
+    atomic_int done;
+};
+
+static void one_done(struct write *w)
+{
+    struct pair *p = w->arg;
+    atomic_fetch_add(&p->done, 1);
+}
+
+static void submit_pair(struct write *w)
+{
+    struct pair *p = w->arg;
+    for (size_t i = 0; i < 2; i++) {
+        p->v[i].done = one_done;
+        p->v[i].arg = p;
+        assert(store_submit(p->store, &p->v[i], &p->v[i].err) == OK);
+    }
+}
+
+static void no_ttl_counts_for_an_object_that_the_same_batch_makes(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    json_t *spec = json_object();
+    struct pair p = {.store = f->store};
+    const struct write make = {
+        .key = {STR("objects"), STR("default"), STR("a")},
+        .verb = WRITE_SPEC,
+        .json = spec,
+        .bytes = 1,
+    };
+    p.v[0] = p.v[1] = make;
+    p.v[0].ttl_ms = 5000;
+    p.v[1].no_ttl = true;
+    struct write first = {
+        .key = {STR("objects"), STR("default"), STR("nothing")},
+        .verb = WRITE_CHECK,
+        .bytes = 1,
+        .done = submit_pair,
+        .arg = &p,
+    };
+    assert_int_equal(store_submit(f->store, &first, &err), OK);
+    while (atomic_load(&p.done) < 2) {
+        usleep(1000);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(p.v[i].err.code, OK);
+        object_unref(p.v[i].object);
+    }
+    assert_int_equal(p.v[0].result, WRITE_CREATED);
+    assert_int_equal(p.v[1].result, WRITE_UNCHANGED);
+    advance(f, 6000);
+    assert_true(there(f, "a"));
+    json_decref(spec);
+}
+
 static void the_wall_clock_does_not_matter(void **state)
 {
     struct fixture *f = *state;
@@ -266,6 +328,7 @@ int main(void)
         TEST(a_heartbeat_takes_no_version_and_is_durable),
         TEST(a_heartbeat_that_came_before_the_deletion_wins),
         TEST(a_write_without_a_time_leaves_the_deadline_and_no_ttl_removes_it),
+        TEST(no_ttl_counts_for_an_object_that_the_same_batch_makes),
         TEST(the_wall_clock_does_not_matter),
         TEST(finalizers_hold_what_has_expired),
         TEST(thousands_expire_at_once_each_with_an_event),
