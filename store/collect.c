@@ -91,8 +91,8 @@ void collect_due(struct batch *b, struct collected *ret)
 
 void collect_done(struct store *s, struct collected *c, bool committed)
 {
-    if (committed) {
-        dependents_looked_at(s->dependents, c->keys, c->n);
+    if (!committed) {
+        dependents_put_back(s->dependents, c->keys, c->n);
     }
     dependents_keys_fini(c->keys, c->n);
     c->n = 0;
@@ -168,7 +168,9 @@ enum errc collect_orphan(struct batch *b, const struct write *w, const struct ob
                        ORPHANS_MAX);
     }
     for (size_t i = 0; i < n && rc == OK; i++) {
-        rc = release(b, w, &keys[i], uid, err);
+        if (!key_eq(&keys[i], &w->key)) { /* one that names itself goes */
+            rc = release(b, w, &keys[i], uid, err);
+        }
     }
     dependents_keys_fini(keys, n);
     return rc;

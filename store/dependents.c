@@ -264,12 +264,10 @@ size_t dependents_due(struct dependents *d, struct key *ret, size_t max)
 {
     size_t n = 0;
     pthread_mutex_lock(&d->mu);
-    const struct dependent *x = NULL;
-    TAILQ_FOREACH(x, &d->due, due)
-    {
-        if (n == max) {
-            break;
-        }
+    struct dependent *x = NULL;
+    while (n < max && (x = TAILQ_FIRST(&d->due)) != NULL) {
+        TAILQ_REMOVE(&d->due, x, due);
+        x->is_due = false;
         ret[n++] = key_copy(&x->key);
     }
     pthread_mutex_unlock(&d->mu);
@@ -284,14 +282,13 @@ bool dependents_any_due(struct dependents *d)
     return any;
 }
 
-void dependents_looked_at(struct dependents *d, const struct key *keys, size_t n)
+void dependents_put_back(struct dependents *d, const struct key *keys, size_t n)
 {
     pthread_mutex_lock(&d->mu);
     for (size_t i = 0; i < n; i++) {
         struct dependent *x = dependent_find(d, &keys[i]);
-        if (x != NULL && x->is_due) {
-            TAILQ_REMOVE(&d->due, x, due);
-            x->is_due = false;
+        if (x != NULL) {
+            make_due(d, x);
         }
     }
     pthread_mutex_unlock(&d->mu);

@@ -25,11 +25,12 @@ void dependents_found(struct dependents *d, const struct key *k, struct str body
 void dependents_set_complete(struct dependents *d);
 bool dependents_complete(struct dependents *d);
 
-/* The first ones to be looked at, at most max; new keys, to be freed with dependents_keys_fini.
- * They stay until dependents_looked_at. */
+/* Takes the first ones to be looked at, at most max; new keys, to be freed with
+ * dependents_keys_fini. What happens to their owners from now on makes them due again. */
 size_t dependents_due(struct dependents *d, struct key *ret, size_t max);
 bool dependents_any_due(struct dependents *d);
-void dependents_looked_at(struct dependents *d, const struct key *keys, size_t n);
+/* They were looked at in vain, and are due again. */
+void dependents_put_back(struct dependents *d, const struct key *keys, size_t n);
 /* Those that name the owner, at most max. Returns how many. */
 size_t dependents_of(struct dependents *d, struct str uid, struct key *ret, size_t max);
 void dependents_keys_fini(struct key *keys, size_t n);

@@ -8,7 +8,8 @@
  * (watch_set.c); they pull batches of shared bytes from the log (watcher.c), or ask the reader for
  * what lies behind it (replay.c), which kicks the set when it is there.
  *
- * Locks: store.mu, index, log, reader.mu, writer.mu; none is taken while another is held. */
+ * Locks: store.mu, index, log, definitions, dependents, reader.mu, writer.mu; none is taken while
+ * another is held, but by the start-up, which is alone. */
 #ifndef WATCHD_STORE_IMPL_H
 #define WATCHD_STORE_IMPL_H
 

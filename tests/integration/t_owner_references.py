@@ -50,6 +50,19 @@ def dependents_go_after_their_last_owner_and_chains_are_followed(t):
 
 
 @test
+def a_dependent_is_looked_at_again_when_its_owner_goes_with_the_same_look(t):
+    client = Server(t).start().client()
+    x = client.put("x", {})
+    client.put("y", {})
+    client.call("Transact", pb.TransactRequest(operations=[
+        pb.Operation(put=pb.PutRequest(
+            key=pb.Key(resource="objects", namespace="default", name=name), scope=2,
+            json=dumps(owned(owner))))
+        for name, owner in (("y", ("x", x.uid)), ("x", ("nobody", NOBODY)))]))
+    wait_names(client, [])
+
+
+@test
 def an_owner_is_meant_by_its_uid_and_in_its_namespace(t):
     client = Server(t).start().client()
     a = client.put("a", {})
@@ -99,6 +112,16 @@ def orphans_stay_without_the_reference(t):
     time.sleep(0.3)
     eq(names(client), ["one", "two"])
     eq(cli.run("delete", "one", "--cascade", "x").code, 2)
+
+
+@test
+def an_object_that_names_itself_goes_with_one_event(t):
+    client = Server(t).start().client()
+    a = client.put("a", {})
+    client.put("a", owned(("a", a.uid)))
+    head = client.head()
+    client.delete("a", propagation=1)
+    eq((client.head(), names(client)), (head + 1, []))
 
 
 @test
