@@ -40,6 +40,7 @@ struct writer {
     /* The writer's thread only. */
     size_t deciding; /* writes of the batch that still count as unpublished */
     bool failed;     /* the engine wants recover (2) */
+    bool refused;    /* the last commit failed: what is due of itself is not tried again at once */
     mono_ms_t recover_at;
     mono_ms_t recover_wait;
     int64_t clock_kept; /* run_ms when it was last seen to */
@@ -255,8 +256,9 @@ static void wait_for_work(struct writer *w)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ms = w->failed ? 100 : 1000;
-    int64_t next = expiry_next(w->store->expiry);
+    bool hold = w->failed || w->refused;
+    int64_t ms = hold ? 100 : 1000;
+    int64_t next = hold ? 0 : expiry_next(w->store->expiry);
     int64_t left = next != 0 ? next - store_run_ms(w->store) : ms;
     ms = left > ms ? ms : left > 1 ? left : 1;
     until.tv_sec += ms / 1000;
@@ -302,7 +304,8 @@ static void *writer_run(void *arg)
         bool due = false;
         bool collects = dependents_any_due(w->store->dependents);
         if (b->n_writes != 0 || ((is_due(w, b->expire_ms) || collects) && !w->failed)) {
-            due = serve(w, b) &&
+            w->refused = !serve(w, b);
+            due = !w->refused &&
                   (is_due(w, store_run_ms(w->store)) || dependents_any_due(w->store->dependents));
         }
         more = compact_some(w, stopping) || (due && !stopping);

@@ -2,15 +2,18 @@
 /* Time to live, on a clock that the test moves. */
 #include <assert.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "store/base/metric.h"
 #include "store/model/json.h"
 #include "store_fixture.h"
 
@@ -301,6 +304,34 @@ static void thousands_expire_at_once_each_with_an_event(void **state)
     watch_set_free(set);
 }
 
+static void on_a_full_disk_expiry_waits_and_tries_seldom(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit was, limit;
+    (void)put(f, "a", "{\"spec\":{\"n\":1}}", 5000, false);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    limit = was;
+    limit.rlim_cur = 1;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    int64_t before = metric_get(M_COMMIT_FAILURES);
+    atomic_fetch_add(&now_mono, 6000);
+    for (int i = 0; i < 500 && metric_get(M_COMMIT_FAILURES) == before; i++) {
+        usleep(10000);
+    }
+    usleep(500000);
+    int64_t failures = metric_get(M_COMMIT_FAILURES) - before;
+    bool stays = there(f, "a");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+    signal(SIGXFSZ, handler);
+    assert_true(stays);
+    assert_in_range(failures, 1, 20);
+    for (int i = 0; i < 500 && there(f, "a"); i++) {
+        usleep(10000);
+    }
+    assert_false(there(f, "a"));
+}
+
 static void a_dry_run_moves_no_deadline(void **state)
 {
     struct fixture *f = *state;
@@ -332,6 +363,7 @@ int main(void)
         TEST(the_wall_clock_does_not_matter),
         TEST(finalizers_hold_what_has_expired),
         TEST(thousands_expire_at_once_each_with_an_event),
+        TEST(on_a_full_disk_expiry_waits_and_tries_seldom),
         TEST(a_dry_run_moves_no_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
