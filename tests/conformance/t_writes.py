@@ -42,7 +42,7 @@ def a_create_sets_what_is_the_servers_and_happens_once(t):
     err = refused(client.put, "a", {"n": 2}, mode=CREATE)
     eq((err.code, client.head(), full(client, "a")["spec"]), ("ALREADY_EXISTS", 1, {"n": 1}))
     err = refused(client.put, "b", {"metadata": {"resourceVersion": "5"}, "spec": {}}, mode=CREATE)
-    eq((err.code, client.head()), ("NOT_FOUND", 1), "a precondition on what is not there")
+    eq((err.code, client.head()), ("INVALID_ARGUMENT", 1), "a version of what is to be created")
 
 
 # S02
@@ -100,7 +100,7 @@ def what_changes_nothing_writes_nothing(t):
     stream.silent(0.1)
     eq(client.head(), rv)
     err = refused(client.put, "a", {"metadata": {"resourceVersion": str(rv + 7)}, "spec": {}})
-    eq((err.code, int(err.metadata["requested"]), int(err.metadata["head"])), ("ABORTED", rv + 7, rv))
+    eq((err.code, int(err.metadata["expected"]), int(err.metadata["actual"])), ("ABORTED", rv + 7, rv))
 
 
 # S33
