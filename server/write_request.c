@@ -290,6 +290,10 @@ enum errc write_request_patch(struct write_request *r, const struct wire_write_r
         parse_json(r, req->json, limit, err) != OK) {
         return err->code;
     }
+    if (req->force && req->type != WIRE_PATCH_APPLY) {
+        return err_field(err, ERR_INVALID, "force",
+                         "is for an apply only: other patches win anyway");
+    }
     r->write.scope = scopes[req->patch_scope];
     switch ((enum wire_patch_type)req->type) {
     case WIRE_PATCH_MERGE:
