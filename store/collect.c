@@ -43,21 +43,46 @@ static enum errc owner_exists(struct batch *b, const struct key *dependent, cons
     return OK;
 }
 
-static bool any_owner(struct batch *b, const struct key *dependent, const json_t *refs)
+/* The references whose owner is there, or may be: what cannot be read may. */
+static json_t *kept_references(struct batch *b, const struct key *dependent, const json_t *refs)
 {
+    json_t *kept = json_array();
     size_t i = 0;
-    const json_t *ref = NULL;
+    json_t *ref = NULL;
     json_array_foreach((json_t *)(uintptr_t)refs, i, ref)
     {
         bool exists = true;
         struct err err;
         if (owner_exists(b, dependent, ref, &exists, &err) != OK || exists) {
-            return true; /* what cannot be read may be there */
+            json_array_append(kept, ref);
         }
     }
-    return false;
+    return kept;
 }
 
+/* Leaves only these references in an object. On behalf of `w`, which may be NULL. */
+static enum errc rewrite_references(struct batch *b, const struct write *w, const struct key *k,
+                                    json_t *kept, struct err *err)
+{
+    bool none = json_array_size(kept) == 0;
+    CLEANUP(json_decrefp)
+    json_t *patch = json_pack("{s:{s:o}}", "metadata", "ownerReferences",
+                              none ? json_null() : json_incref(kept));
+    struct write p = {.key = *k, .verb = WRITE_PATCH, .json = patch};
+    if (w != NULL) {
+        p.field_manager = w->field_manager;
+        p.dry_run = w->dry_run;
+    }
+    enum errc rc = judge_one(b, &p);
+    object_unref(p.object);
+    if (rc != OK) {
+        *err = p.err;
+    }
+    return rc;
+}
+
+/* As Kubernetes' collector does: with no owner left the object goes; with some, it forgets those
+ * that are gone. */
 static void collect_one(struct batch *b, const struct key *k)
 {
     CLEANUP(object_unrefp) struct object *cur = NULL;
@@ -67,7 +92,16 @@ static void collect_one(struct batch *b, const struct key *k)
         return;
     }
     CLEANUP(json_decrefp) json_t *refs = owner_references(cur->body);
-    if (refs == NULL || any_owner(b, &cur->key, refs)) {
+    if (refs == NULL) {
+        return;
+    }
+    CLEANUP(json_decrefp) json_t *kept = kept_references(b, &cur->key, refs);
+    if (json_array_size(kept) == json_array_size(refs)) {
+        return;
+    }
+    if (json_array_size(kept) != 0) {
+        /* Refused, they stay: an object is never deleted for that. */
+        (void)rewrite_references(b, NULL, &cur->key, kept, &err);
         return;
     }
     struct write w = {.key = cur->key, .verb = WRITE_DELETE};
@@ -100,10 +134,9 @@ void collect_done(struct store *s, struct collected *c, bool committed)
 
 /* ---- Orphans ------------------------------------------------------------------------------- */
 
-/* The merge patch that leaves only the references to others; NULL if there is none to this one. */
 static json_t *without(const json_t *refs, struct str uid)
 {
-    CLEANUP(json_decrefp) json_t *rest = json_array();
+    json_t *rest = json_array();
     size_t i = 0;
     json_t *ref = NULL;
     json_array_foreach((json_t *)(uintptr_t)refs, i, ref)
@@ -112,12 +145,7 @@ static json_t *without(const json_t *refs, struct str uid)
             json_array_append(rest, ref);
         }
     }
-    if (json_array_size(rest) == json_array_size(refs)) {
-        return NULL;
-    }
-    bool none = json_array_size(rest) == 0;
-    return json_pack("{s:{s:o}}", "metadata", "ownerReferences",
-                     none ? json_null() : json_incref(rest));
+    return rest;
 }
 
 static enum errc release(struct batch *b, const struct write *w, const struct key *k,
@@ -130,21 +158,11 @@ static enum errc release(struct batch *b, const struct write *w, const struct ke
         return rc;
     }
     CLEANUP(json_decrefp) json_t *refs = owner_references(cur->body);
-    CLEANUP(json_decrefp) json_t *patch = without(refs, uid);
-    if (patch == NULL) {
+    CLEANUP(json_decrefp) json_t *rest = without(refs, uid);
+    if (json_array_size(rest) == json_array_size(refs)) {
         return OK;
     }
-    struct write p = {.key = cur->key,
-                      .verb = WRITE_PATCH,
-                      .json = patch,
-                      .field_manager = w->field_manager,
-                      .dry_run = w->dry_run};
-    rc = judge_one(b, &p);
-    object_unref(p.object);
-    if (rc != OK) {
-        *err = p.err;
-    }
-    return rc;
+    return rewrite_references(b, w, &cur->key, rest, err);
 }
 
 enum errc collect_orphan(struct batch *b, const struct write *w, const struct object *owner,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Collecting: an object whose owners are all gone is deleted, soon after the last one, or marked if
- * it has finalizers; and what an owner's deletion leaves on purpose loses its reference to it. An
- * owner is an object of the dependent's namespace with the name and the uid of the reference.
- * Threads: the writer's. */
+ * it has finalizers; one that has some left loses its references to those that are gone; and what
+ * an owner's deletion leaves on purpose loses its reference to it. An owner is an object of the
+ * dependent's namespace with the name and the uid of the reference. Threads: the writer's. */
 #ifndef WATCHD_COLLECT_H
 #define WATCHD_COLLECT_H
 
@@ -16,7 +16,7 @@ struct collected {
     size_t n;
 };
 
-/* Adds the deletions of what is to be collected to the batch. */
+/* Adds what is to be done about the dependents that are due to the batch. */
 void collect_due(struct batch *b, struct collected *ret);
 void collect_done(struct store *s, struct collected *c, bool committed);
 

@@ -42,9 +42,10 @@ def dependents_go_after_their_last_owner_and_chains_are_followed(t):
     stream.started()
     client.delete("a")
     wait_names(client, ["b", "free", "two"])
-    got = [stream.event() for _ in range(4)]
-    eq([(e.type, e.cause, e.object.name) for e in got],
-       [(3, 3, n) for n in ("a", "one", "chain", "end")])
+    got = {e.object.name: (e.type, e.cause) for e in (stream.event() for _ in range(5))}
+    eq(got, {**{n: (3, 3) for n in ("a", "one", "chain", "end")}, "two": (2, 2)})
+    refs = json.loads(client.get("two", resource="flags").json)["metadata"]["ownerReferences"]
+    eq([r["uid"] for r in refs], [b.uid], "the owner that is gone is forgotten")
     client.delete("b", resource="jobs")
     wait_names(client, ["free"])
 

@@ -142,18 +142,19 @@ def what_nobody_applied_has_no_owners_until_somebody_does(t):
 @test
 def finalizers_and_owner_references_are_merged(t):
     client = Server(t).start().client()
-    ref = {"apiVersion": "v1", "kind": "K", "name": "n"}
+    one, two = (client.put(name, {"n": 1}).uid for name in ("one", "two"))
+    ref = {"apiVersion": "watch/v1", "kind": "Object"}
     apply(client, "web", {"metadata": {"finalizers": ["a/1"],
-                                       "ownerReferences": [{"uid": "1", **ref}]}}, "ci")
+                                       "ownerReferences": [{"uid": one, "name": "one", **ref}]}}, "ci")
     apply(client, "web", {"metadata": {"finalizers": ["b/1"],
-                                       "ownerReferences": [{"uid": "2", **ref}]}}, "ops")
+                                       "ownerReferences": [{"uid": two, "name": "two", **ref}]}}, "ops")
     metadata = json.loads(client.get("web").json)["metadata"]
     eq(metadata["finalizers"], ["a/1", "b/1"])
-    eq([r["uid"] for r in metadata["ownerReferences"]], ["1", "2"])
+    eq([r["uid"] for r in metadata["ownerReferences"]], [one, two])
     apply(client, "web", {"spec": {}}, "ci")
     metadata = json.loads(client.get("web").json)["metadata"]
     eq(metadata["finalizers"], ["b/1"])
-    eq([r["uid"] for r in metadata["ownerReferences"]], ["2"])
+    eq([r["uid"] for r in metadata["ownerReferences"]], [two])
 
 
 @test
