@@ -82,7 +82,7 @@ if [ "$mode" != quick ]; then
     export WATCH_SLOW=4
     say "address and undefined behaviour sanitizers"
     build asan
-    ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
+    ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:quarantine_size_mb=32 \
         UBSAN_OPTIONS=print_stacktrace=1 \
         run asan -L '^(unit|fault|integration|conformance)$'
     say "thread sanitizer"
