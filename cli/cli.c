@@ -83,11 +83,11 @@ void cli_notice(const char *fmt, ...)
 }
 
 /* What can be done about an error that the server gave; NULL where it goes without saying. */
-static const char *advice(const struct watch_error *e)
+static const char *advice(const struct cli *cli, const struct watch_error *e)
 {
     switch (e->code) {
     case WATCH_EXISTS:
-        return "leave out --if-absent to replace it";
+        return cli->options.if_absent ? "leave out --if-absent to replace it" : NULL;
     case WATCH_DENIED:
         return "give a token that may do this with --token-file";
     case WATCH_UNAUTHENTICATED:
@@ -143,7 +143,7 @@ int cli_complain(const struct cli *cli, const struct watch_error *e)
     } else {
         cli_notice("Error from server (%s): %s", cli_reason(e->code), e->message);
     }
-    const char *what = advice(e);
+    const char *what = advice(cli, e);
     if (what != NULL) {
         cli_notice("hint: %s", what);
     }

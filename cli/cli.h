@@ -23,6 +23,9 @@ enum exit_code {
     EXIT_CODE_INTERRUPTED = 130,
 };
 
+/* Who writes, where no --field-manager says another. */
+#define FIELD_MANAGER_CLI "watchctl"
+
 /* The options of all commands; each command's table says which ones it takes. */
 struct options {
     const char *server;

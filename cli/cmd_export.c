@@ -1,23 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* export: what another server needs to have the same objects; what that one sets itself is left
  * out, since as a part of a put it would be a demand on the object as it is there. */
+#include <inttypes.h>
+
 #include "cli/command.h"
 #include "cli/export_line.h"
 #include "cli/list.h"
 #include "cli/resource.h"
 #include "cli/show.h"
 
+struct export
+{
+    struct buf out;
+    uint64_t owned; /* objects whose owner references were left out */
+};
+
 static int export_page(void *arg, const struct watch_page *page)
 {
-    struct buf *out = arg;
+    struct export *ex = arg;
     for (size_t i = 0; i < page->n; i++) {
         struct err err;
-        if (export_line(&page->objects[i], out, &err) != OK) {
+        bool owned;
+        if (export_line(&page->objects[i], &ex->out, &owned, &err) != OK) {
             return cli_other("%s/%s: %s", page->objects[i].resource, page->objects[i].name,
                              err.msg);
         }
+        ex->owned += owned;
     }
-    show_out(out);
+    show_out(&ex->out);
     return cli_flush();
 }
 
@@ -35,7 +45,14 @@ int export_run(struct cli *cli, const struct words *words)
     }
     struct watch_selection v;
     selection_of(cli, &target, &v);
-    CLEANUP(buf_fini) struct buf out;
-    buf_init(&out, (size_t)1 << 30);
-    return list_each(cli, &v, export_page, &out);
+    struct export ex = {0};
+    buf_init(&ex.out, (size_t)1 << 30);
+    code = list_each(cli, &v, export_page, &ex);
+    buf_fini(&ex.out);
+    if (ex.owned > 0) {
+        cli_notice("owner references of %" PRIu64 " %s left out: they name uids, which an import "
+                   "makes anew",
+                   ex.owned, ex.owned == 1 ? "object" : "objects");
+    }
+    return code;
 }

@@ -259,6 +259,7 @@ int undo_run(struct cli *cli, const struct words *words)
     w.mode = there ? WATCH_PUT_UPDATE : WATCH_PUT_CREATE;
     CLEANUP(buf_fini) struct buf text;
     buf_init(&text, OUT_MAX);
+    cli->options.field_manager = FIELD_MANAGER_CLI;
     code = rv != 0 ? undo_to(cli, &target, rv, &w, &text) : undo_last(&target, &h, &w, &text);
     return code != 0 ? code : command_write(cli, &w, output);
 }

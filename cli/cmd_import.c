@@ -225,6 +225,7 @@ static void start_ready(struct import *im)
                                 .name = l->name,
                                 .json = l->json.p,
                                 .json_len = l->json.n,
+                                .field_manager = FIELD_MANAGER_CLI,
                                 .scope = WATCH_SCOPE_AUTO};
         im->in_flight++;
         watch_write_start(im->cli->client, &w, 0, item_answered, item);

@@ -83,6 +83,7 @@ static int read_operations(const struct cli *cli, const struct documents *docume
             .json_len = l->json.n,
             .if_rv = l->if_rv,
             .if_uid = l->if_uid,
+            .field_manager = FIELD_MANAGER_CLI,
             .dry_run = cli->options.dry_run,
         };
     }

@@ -40,17 +40,16 @@
 #define AT_RV                                    \
     TEXT("at-rv", 0, at_rv), .value = "VERSION", \
                              .help = "What was there at this version, not what is there now."
-#define FIELD_MANAGER                        \
-    TEXT("field-manager", 0, field_manager), \
-        .value = "NAME",                     \
-        .def = "watchctl",                   \
+#define FIELD_MANAGER                              \
+    TEXT("field-manager", 0, field_manager),       \
+        .value = "NAME", .def = FIELD_MANAGER_CLI, \
         .help = "Who writes: it is told in the history, and owns the fields."
 #define DRY_RUN \
     FLAG("dry-run", 0, dry_run), .help = "Let the server check everything, but change nothing."
 #define INPUT \
     .name = "file", .letter = 'f', .kind = OPTION_LIST, .offset = AT(files), .value = "FILE"
 #define TTL                                                                                      \
-    .name = "ttl", .kind = OPTION_DURATION, .offset = AT(ttl_ms), .value = "DURATION",           \
+    .name = "ttl", .kind = OPTION_DURATION, .offset = AT(ttl_ms), .value = "DURATION", .min = 1, \
     .max = LONGEST,                                                                              \
     .help = "Let the object expire so long after this write; written again, it lives on."
 #define NO_TTL FLAG("no-ttl", 0, no_ttl), .help = "Let the object not expire any more."
@@ -439,7 +438,9 @@ const struct command commands[] = {
         .name = "export",
         .summary = "Write objects as JSON lines, as import takes them",
         .usage = "export [RESOURCE|all]",
-        .details = "All lines show one version. What the server sets (uid, versions, times) is left out.",
+        .details = "All lines show one version. What the server sets (uid, versions, times) is left out, and\n"
+                   "so are times to live, and owner references: these name uids, which the owners do not\n"
+                   "have where they are imported, and an object without its owners would be deleted.",
         .examples = "watchctl export all -A > backup.jsonl\n"
                     "watchctl export jobs -n ci -l tier=web",
         OPTIONS(export_options),

@@ -16,7 +16,8 @@ static void append_member(const char *name, const char *text, struct buf *out)
     json_text_string(str_of(text), out);
 }
 
-enum errc export_line(const struct watch_object *o, struct buf *out, struct err *err)
+enum errc export_line(const struct watch_object *o, struct buf *out, bool *ret_owned,
+                      struct err *err)
 {
     static const char *const by_server[] = {
         "uid",
@@ -27,6 +28,7 @@ enum errc export_line(const struct watch_object *o, struct buf *out, struct err 
         "deletionGracePeriodSeconds",
         "managedFields",
         "selfLink",
+        "ownerReferences",
     };
     CLEANUP(json_decrefp) json_t *v = NULL;
     enum errc rc = json_text_parse((struct str){o->json, o->json_len}, "object", &v, err);
@@ -34,6 +36,7 @@ enum errc export_line(const struct watch_object *o, struct buf *out, struct err 
         return rc;
     }
     json_t *metadata = json_object_get(v, "metadata");
+    *ret_owned = json_array_size(json_object_get(metadata, "ownerReferences")) > 0;
     for (size_t i = 0; i < sizeof(by_server) / sizeof(by_server[0]); i++) {
         (void)json_object_del(metadata, by_server[i]);
     }
@@ -112,6 +115,30 @@ static const struct op_kind *op_kind_of(const char *word, bool import)
     return NULL;
 }
 
+/* Of a transaction: a misspelt demand would be none. */
+static enum errc op_members_known(json_t *line, const struct op_kind *kind, struct err *err)
+{
+    static const char *const known[] = {"op",   "resource",        "namespace",
+                                        "name", "resourceVersion", "uid"};
+    const char *name;
+    json_t *v;
+    json_object_foreach(line, name, v)
+    {
+        bool ok = kind->body != NULL && strcmp(name, kind->body) == 0;
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && !ok; i++) {
+            ok = strcmp(name, known[i]) == 0;
+        }
+        if (!ok) {
+            return err_field(err, ERR_INVALID, name,
+                             "\"%.40s\" is not known here; a %s has op, resource, namespace, "
+                             "name, resourceVersion, uid%s%s",
+                             name, kind->word, kind->body != NULL ? ", " : "",
+                             kind->body != NULL ? kind->body : "");
+        }
+    }
+    return OK;
+}
+
 static enum errc op_demands(const json_t *line, struct import_line *ret, struct err *err)
 {
     const char *uid;
@@ -122,7 +149,7 @@ static enum errc op_demands(const json_t *line, struct import_line *ret, struct 
     return OK;
 }
 
-static enum errc op_line(const json_t *line, bool import, struct import_line *ret, struct err *err)
+static enum errc op_line(json_t *line, bool import, struct import_line *ret, struct err *err)
 {
     const char *op;
     const char *resource;
@@ -139,6 +166,9 @@ static enum errc op_line(const json_t *line, bool import, struct import_line *re
         return err_field(err, ERR_INVALID, "op",
                          "op must be %s\"put\" or \"delete\", not \"%.40s\"",
                          import ? "" : "\"create\", \"update\", \"patch\", \"check\", ", op);
+    }
+    if (!import && op_members_known(line, kind, err) != OK) {
+        return err->code;
     }
     const json_t *object = json_object_get(line, kind->body != NULL ? kind->body : "object");
     ret->patch_type =
@@ -209,7 +239,7 @@ static void reword(struct err *err)
     }
 }
 
-static enum errc line_of(const json_t *line, bool import, struct import_line *ret, struct err *err)
+static enum errc line_of(json_t *line, bool import, struct import_line *ret, struct err *err)
 {
     CLEANUP(import_line_fini) struct import_line l = {0};
     buf_init(&l.json, LINE_MAX_BYTES);
@@ -235,7 +265,7 @@ enum errc import_line_read(struct str text, struct import_line *ret, struct err 
     return line_of(line, true, ret, err);
 }
 
-enum errc operation_read(const json_t *document, struct import_line *ret, struct err *err)
+enum errc operation_read(json_t *document, struct import_line *ret, struct err *err)
 {
     return line_of(document, false, ret, err);
 }

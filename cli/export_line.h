@@ -19,8 +19,11 @@
 #include "store/base/bytes.h"
 #include "store/base/err.h"
 
-/* Appends the object as one line. Errors: ERR_INVALID, should the document be no JSON. */
-enum errc export_line(const struct watch_object *o, struct buf *out, struct err *err) NODISCARD;
+/* Appends the object as one line, without what the server sets, and without owner references: they
+ * name uids, which the owners do not have where they are imported, and an object whose owners are
+ * gone is deleted. *ret_owned: it had some. Errors: ERR_INVALID, should the document be no JSON. */
+enum errc export_line(const struct watch_object *o, struct buf *out, bool *ret_owned,
+                      struct err *err) NODISCARD;
 
 struct import_line {
     enum watch_verb verb; /* of import: WATCH_PUT or WATCH_DELETE */
@@ -37,8 +40,8 @@ void import_line_fini(struct import_line *l);
 /* *ret is new. Other members of the line are ignored. Errors: ERR_INVALID with the field. */
 enum errc import_line_read(struct str text, struct import_line *ret, struct err *err) NODISCARD;
 
-/* The same for an operation of a transaction. */
-enum errc operation_read(const json_t *document, struct import_line *ret,
-                         struct err *err) NODISCARD;
+/* The same for an operation of a transaction, but other members are an error: a demand that is
+ * misspelt must not be none. */
+enum errc operation_read(json_t *document, struct import_line *ret, struct err *err) NODISCARD;
 
 #endif

@@ -121,6 +121,7 @@ def watchctl_shows_and_undoes(t):
     eq(spec(), {"size": 1, "deep": {"x": 1}})
     cli.ok("undo", "jobs/a")
     eq(spec()["size"], 2)
+    eq({r.field_manager for r in history(server.client(), "a")}, {"watchctl"}, "who wrote")
     cli.ok("undo", "jobs/a", "--dry-run")
     eq(spec()["size"], 2)
     cli.ok("undo", "jobs/a", "--to-rv", "1")

@@ -140,6 +140,7 @@ def watchctl_sets_and_removes_it(t):
     time.sleep(0.3)
     eq([o.name for o in client.list()[1]], ["b"])
     eq(cli.run("put", "c", "{}", "--ttl", "5s", "--no-ttl").code, 2)
+    eq(cli.run("put", "c", "{}", "--ttl", "0").code, 2, "what was computed to be nothing is not for ever")
 
 
 if __name__ == "__main__":

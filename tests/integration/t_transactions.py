@@ -286,6 +286,10 @@ def watchctl_transact(t):
     yaml = "op: create\nname: a\nobject: {}\n---\nop: delete\nname: b\n"
     again = cli.run("transact", "-f", "-", stdin=yaml)
     eq(again.code, 4, again)
+    assert "--if-absent" not in again.err, "an option that transact does not have"
+    # A demand that is misspelt must not be none.
+    for more in ('"resourceversion":9', '"uuid":"x"', '"ttl":"1s"', '"object":{}'):
+        eq(cli.run("transact", "-f", "-", stdin='{"op":"delete","name":"a",%s}' % more).code, 9, more)
     conflict = cli.run("transact", "-f", "-",
                        stdin='{"op":"delete","name":"a","resourceVersion":"1"}')
     eq(conflict.code, 4, conflict)

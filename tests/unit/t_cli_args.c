@@ -168,7 +168,7 @@ static void an_exported_line_can_be_imported(void **state)
         "{\"apiVersion\":\"watch/"
         "v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"a\",\"namespace\":\"ci\","
         "\"uid\":\"u\",\"resourceVersion\":\"7\",\"generation\":2,\"creationTimestamp\":\"t\","
-        "\"labels\":{\"x\":\"y\"}},\"spec\":{\"r\":0.42}}";
+        "\"labels\":{\"x\":\"y\"},\"ownerReferences\":[{\"uid\":\"o\"}]},\"spec\":{\"r\":0.42}}";
     static const struct watch_object object = {.resource = "jobs",
                                                .ns = "ci",
                                                .name = "a",
@@ -178,7 +178,9 @@ static void an_exported_line_can_be_imported(void **state)
     CLEANUP(buf_fini) struct buf out;
     buf_init(&out, 10000);
     struct err err;
-    assert_ok(export_line(&object, &out, &err), &err);
+    bool owned = false;
+    assert_ok(export_line(&object, &out, &owned, &err), &err);
+    assert_true(owned);
     assert_int_equal(out.p[out.n - 1], '\n');
     struct import_line line;
     assert_ok(import_line_read((struct str){out.p, out.n - 1}, &line, &err), &err);
