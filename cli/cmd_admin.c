@@ -36,7 +36,7 @@ static void status_text(const struct cli *cli, const struct watch_status *s)
 static void status_json(const struct watch_status *s)
 {
     CLEANUP(buf_fini) struct buf text;
-    buf_init(&text, 64 << 10);
+    buf_init(&text, 1 << 20);
     buf_adds(&text, STR("{\"version\":"));
     json_text_string(str_of(s->version), &text);
     buf_adds(&text, STR(",\"storeId\":"));
@@ -53,7 +53,13 @@ static void status_json(const struct watch_status *s)
     json_text_string(str_of(s->grpc_version), &text);
     buf_adds(&text, STR(",\"readOnlyReason\":"));
     json_text_string(str_of(s->read_only_reason), &text);
-    buf_addc(&text, '}');
+    buf_adds(&text, STR(",\"resources\":{"));
+    for (size_t i = 0; i < s->n_resources; i++) {
+        buf_adds(&text, i == 0 ? STR_EMPTY : STR(","));
+        json_text_string(str_of(s->resources[i].resource), &text);
+        buf_printf(&text, ":%" PRIu64, s->resources[i].objects);
+    }
+    buf_adds(&text, STR("}}"));
     struct watch_object o = {.json = text.p, .json_len = text.n};
     show_json(&o);
 }

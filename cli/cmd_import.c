@@ -7,7 +7,8 @@
  * one object are done in their order, and those of different objects side by side. (2) At most
  * FLIGHT_MAX items are in flight, and HELD_MAX items of HELD_BYTES in all are held; above that no
  * more lines are read. (3) Nothing blocks but the wait for the client: input is only read when it
- * is there. */
+ * is there. (4) Behind a line that writes a definition no line is read until that is answered,
+ * since what comes next may have to be declared by it, or name itself by its kind. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -21,6 +22,7 @@
 
 #include "cli/command.h"
 #include "cli/export_line.h"
+#include "cli/resource.h"
 #include "cli/text.h"
 #include "store/base/clock.h"
 #include "store/model/name.h"
@@ -61,6 +63,8 @@ struct import {
     struct key_queue *queues;
     struct item_list ready;
     size_t held, held_bytes, in_flight;
+    struct catalog catalog;
+    bool defining; /* (4) the line read last */
     uint64_t written, unchanged, refused;
     uint64_t last_rv;
     int fatal; /* exit code that ends it all; 0 */
@@ -251,12 +255,25 @@ static void take_line(struct import *im, struct str text)
         refuse(im, im->lines, "Invalid", err.field, err.msg);
         return;
     }
+    int code = resource_of_line(im->cli, &im->catalog, &line);
+    if (code != 0) {
+        import_line_fini(&line);
+        im->fatal = im->fatal != 0 ? im->fatal : code;
+        return;
+    }
+    im->defining = strcmp(line.resource, RESOURCE_RESOURCES) == 0;
+    if (im->defining) {
+        catalog_fini(&im->catalog);
+    }
     item_add(im, &line);
 }
 
 static bool may_hold_more(const struct import *im)
 {
-    return im->held < HELD_MAX && im->held_bytes < HELD_BYTES; /* (2) */
+    if (im->defining && im->held > 0) {
+        return false; /* (4) */
+    }
+    return im->held < HELD_MAX && im->held_bytes < HELD_BYTES && im->fatal == 0; /* (2) */
 }
 
 /* Takes complete lines at hand; true if there may be more of them. */
@@ -389,6 +406,7 @@ static void import_fini(struct import *im)
         free(q);
     }
     buf_fini(&im->input);
+    catalog_fini(&im->catalog);
     if (im->fd > STDERR_FILENO) {
         (void)close(im->fd);
     }

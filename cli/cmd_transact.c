@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/document.h"
 #include "cli/export_line.h"
+#include "cli/resource.h"
 #include "cli/show.h"
 #include "store/model/json.h"
 
@@ -65,11 +66,16 @@ static int read_documents(const struct cli *cli, struct documents *ret)
 static int read_operations(const struct cli *cli, const struct documents *documents,
                            struct import_line *lines, struct watch_write *ret)
 {
+    CLEANUP(catalog_fini) struct catalog catalog = {0};
     for (size_t i = 0; i < documents->n; i++) {
         struct import_line *l = &lines[i];
         struct err err;
         if (operation_read(documents->v[i], l, &err) != OK) {
             return cli_invalid("operation %zu: %s", i + 1, err.msg);
+        }
+        int code = resource_of_line(cli, &catalog, l);
+        if (code != 0) {
+            return code;
         }
         ret[i] = (struct watch_write){
             .verb = l->verb,
@@ -126,9 +132,9 @@ int transact_run(struct cli *cli, const struct words *words)
     }
     struct import_line *lines = mem_zalloc(documents.n * sizeof(*lines));
     struct watch_write *writes = mem_zalloc(documents.n * sizeof(*writes));
-    code = read_operations(cli, &documents, lines, writes);
+    code = cli_open(cli);
+    code = code != 0 ? code : read_operations(cli, &documents, lines, writes);
     writes[0].want_object = strcmp(output, "json") == 0;
-    code = code != 0 ? code : cli_open(cli);
     code = code != 0 ? code : transact(cli, writes, documents.n, output);
     for (size_t i = 0; i < documents.n; i++) {
         import_line_fini(&lines[i]);

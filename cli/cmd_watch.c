@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/list.h"
+#include "cli/object_table.h"
 #include "cli/resource.h"
 #include "cli/show.h"
 #include "cli/text.h"
@@ -26,9 +27,8 @@ struct watching {
     struct watch_stream *stream;
     enum form form;
     bool all_resources;
-    struct table table;
-    struct glance glance;
-    struct buf name;
+    bool wide;
+    struct object_table table;
     struct buf out;
     int64_t events;
     mono_ms_t end_at; /* INT64_MAX: never */
@@ -44,25 +44,6 @@ static const char *type_name(enum watch_event_type type)
            : type == WATCH_MODIFIED ? "MODIFIED"
            : type == WATCH_DELETED  ? "DELETED"
                                     : "UNKNOWN";
-}
-
-static void row(struct watching *w, const char *event, const char *version, const char *ns,
-                struct str name, struct str summary)
-{
-    const struct str cells[] = {str_of(event), str_of(version), str_of(ns), name, summary};
-    const struct str without_ns[] = {cells[0], cells[1], cells[3], cells[4]};
-    table_row(&w->table, w->selection.all_namespaces ? cells : without_ns, &w->out);
-}
-
-static void event_row(struct watching *w, const struct watch_item *item)
-{
-    const struct watch_object *o = item->object;
-    glance_at(&w->glance, o, 0);
-    buf_clear(&w->name);
-    buf_printf(&w->name, "%s%s%s", w->all_resources ? o->resource : "", w->all_resources ? "/" : "",
-               o->name);
-    row(w, type_name(item->type), w->glance.version, o->ns, buf_str(&w->name),
-        buf_str(&w->glance.summary));
 }
 
 static void event_json(struct watching *w, const struct watch_item *item)
@@ -89,7 +70,8 @@ static void show_event(struct watching *w, const struct watch_item *item)
         buf_printf(&w->out, "%s/%s\n", item->object->resource, item->object->name);
         return;
     case FORM_TABLE:
-        event_row(w, item);
+        event_table_row(&w->table, type_name(item->type), item->object, clock_wall(&clock_system),
+                        &w->out);
         return;
     }
 }
@@ -106,9 +88,7 @@ static void show_signal(struct watching *w, const char *type, uint64_t rv)
                    type, rv);
         return;
     }
-    char version[24];
-    snprintf(version, sizeof(version), "%" PRIu64, rv);
-    row(w, type, version, "", STR_EMPTY, STR_EMPTY);
+    event_table_signal(&w->table, type, rv, &w->out);
 }
 
 /* ---- Notices ------------------------------------------------------------------------------- */
@@ -319,35 +299,15 @@ static int read_since(const struct cli *cli, struct watch_options *o)
 
 static void watching_init(struct watching *w)
 {
-    static const struct table_column with_ns[] = {
-        {"EVENT",     8 },
-        {"RV",        8 },
-        {"NAMESPACE", 12},
-        {"NAME",      28},
-        {"SPEC",      0 }
-    };
-    static const struct table_column without_ns[] = {
-        {"EVENT", 8 },
-        {"RV",    8 },
-        {"NAME",  28},
-        {"SPEC",  0 }
-    };
-    if (w->selection.all_namespaces) {
-        table_init(&w->table, with_ns, 5, 0);
-    } else {
-        table_init(&w->table, without_ns, 4, 0);
-    }
-    glance_init(&w->glance);
-    buf_init(&w->name, 4096);
+    event_table_init(&w->table, w->selection.all_namespaces != 0, w->all_resources,
+                     w->target.definition, w->wide);
     buf_init(&w->out, OUT_MAX);
 }
 
 static void watching_fini(struct watching *w)
 {
     watch_close(TAKE(w->stream));
-    table_fini(&w->table);
-    glance_fini(&w->glance);
-    buf_fini(&w->name);
+    object_table_fini(&w->table);
     buf_fini(&w->out);
 }
 
@@ -378,6 +338,9 @@ static bool find_meaning(struct watching *w, int *code)
     }
     w->resolved = true;
     if (w->target.resource == word && o->ns == ns && o->all_namespaces == all_namespaces) {
+        object_table_fini(&w->table); /* so far it was not known what columns there are */
+        event_table_init(&w->table, w->selection.all_namespaces != 0, w->all_resources,
+                         w->target.definition, w->wide);
         return false;
     }
     watching_fini(w);
@@ -410,6 +373,7 @@ int watch_run(struct cli *cli, const struct words *words)
     w.form = strcmp(output, "json") == 0   ? FORM_JSON
              : strcmp(output, "name") == 0 ? FORM_NAME
                                            : FORM_TABLE;
+    w.wide = strcmp(output, "wide") == 0;
     w.all_resources = strcmp(w.target.resource, RESOURCE_ALL) == 0;
     code = cli_open(cli);
     if (code != 0) {

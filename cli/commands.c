@@ -160,6 +160,7 @@ static const struct option get_options[] = {
 };
 static const struct option history_options[] = {{NAMESPACE}, {OUTPUT, .value = "table|json"}};
 static const struct option diff_options[] = {
+    {INPUT, .help = "Compare what is there with what 'put -f FILE' would make of it."},
     {TEXT("rv", 0, range),
      .value = "A..B",
      .help = "These two versions; A alone: from it to now. Without: the last change."},
@@ -182,7 +183,7 @@ static const struct option watch_options[] = {
     {FIELD_SELECTOR},
     {NAMESPACE},
     {ALL_NAMESPACES},
-    {OUTPUT, .value = "table|json|name"},
+    {OUTPUT, .value = "table|wide|json|name"},
     {.name = "count",
      .kind = OPTION_INT,
      .offset = AT(count),
@@ -362,6 +363,8 @@ const struct command commands[] = {
             "stderr. With -o json each event is a line, {\"type\":\"ADDED\",\"resource\":\"objects\",\n"
             "\"object\":{…}}, written at once also into a pipe.\n"
             "\n"
+            "A table has the columns that the resource declares, -o wide all of them.\n"
+            "\n"
             "It ends with 0 when --count or --for is reached, with 6 when the history after --since\n"
             "is gone or is another one, with 1 when somebody unsubscribed it.\n"
             "\n"
@@ -374,7 +377,7 @@ const struct command commands[] = {
                     "watchctl watch objects/greeting --count 1",
         OPTIONS(watch_options),
         .max_words = 2,
-        .outputs = "table,json,name",
+        .outputs = "table,wide,json,name",
         .run = watch_run,
     },
     {
@@ -393,12 +396,15 @@ const struct command commands[] = {
     },
     {
         .name = "diff",
-        .summary = "Show what changed between two versions of an object",
-        .usage = "diff [RESOURCE/]NAME [--rv A..B]",
+        .summary = "Show what changed between two versions of an object, or what a put would change",
+        .usage = "diff [RESOURCE/]NAME [--rv A..B]\n"
+                 "diff -f FILE [-f FILE]…",
         .details = "As YAML, line by line, without version and generation. It ends with 1 where they\n"
-                   "differ, with 0 where they do not.",
+                   "differ, with 0 where they do not. With -f the server tells, by a put as a dry run,\n"
+                   "what each document would make of its object; nothing is changed.",
         .examples = "watchctl diff jobs/build\n"
-                    "watchctl diff jobs/build --rv 97..104",
+                    "watchctl diff jobs/build --rv 97..104\n"
+                    "watchctl diff -f objects.yaml",
         OPTIONS(diff_options),
         .max_words = 2,
         .run = diff_run,
@@ -423,11 +429,12 @@ const struct command commands[] = {
         .usage = "import FILE|-",
         .details =
             "Each line is a whole object, or {\"op\":\"put\"|\"delete\",\"resource\":…,\"namespace\":…,\n"
-            "\"name\":…,\"object\":{…}}. What names no namespace goes to -n, else to \"default\". Many\n"
-            "writes are under way at a time, but of one object never more than one, in the order of\n"
-            "the lines. It goes on when the server is restarted meanwhile. A line that is refused,\n"
-            "deleting what is not there included, is told with its number, and the rest goes on; the\n"
-            "end is then 9.",
+            "\"name\":…,\"object\":{…}}; the resource of a whole object is told by its kind, as in put.\n"
+            "What names no namespace goes to -n, else to \"default\". Many writes are under way at a\n"
+            "time, but of one object never more than one, in the order of the lines, and nothing\n"
+            "behind a definition of a resource before that is there. It goes on when the server is\n"
+            "restarted meanwhile. A line that is refused, deleting what is not there included, is told\n"
+            "with its number, and the rest goes on; the end is then 9.",
         .examples = "watchctl import objects.jsonl\n"
                     "watchctl export all -A | watchctl import - --server other:7733",
         OPTIONS(import_options),
@@ -438,9 +445,10 @@ const struct command commands[] = {
         .name = "export",
         .summary = "Write objects as JSON lines, as import takes them",
         .usage = "export [RESOURCE|all]",
-        .details = "All lines show one version. What the server sets (uid, versions, times) is left out, and\n"
-                   "so are times to live, and owner references: these name uids, which the owners do not\n"
-                   "have where they are imported, and an object without its owners would be deleted.",
+        .details = "All lines show one version; those of \"all\" begin with the definitions of resources. What\n"
+                   "the server sets (uid, versions, times) is left out, and so are times to live, and owner\n"
+                   "references: these name uids, which the owners do not have where they are imported, and an\n"
+                   "object without its owners would be deleted.",
         .examples = "watchctl export all -A > backup.jsonl\n"
                     "watchctl export jobs -n ci -l tier=web",
         OPTIONS(export_options),
@@ -450,11 +458,12 @@ const struct command commands[] = {
     {
         .name = "resources",
         .aliases = "api-resources",
-        .summary = "List the resources that are declared",
+        .summary = "List the resources that are declared or in use",
         .usage = "resources",
         .details =
             "A resource is declared by an object of the built-in resource \"resources\" that has its\n"
-            "name; see the README. Commands then know it by its kind and short names too.",
+            "name; see the README. Commands then know it by its kind and short names too. How many\n"
+            "objects there are, and of which undeclared resources, is told to administrators only.",
         .examples = "watchctl resources\n"
                     "watchctl put resources/jobs '{\"kind\":\"Job\",\"shortNames\":[\"jb\"]}'\n"
                     "watchctl get resources/jobs -o yaml",

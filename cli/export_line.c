@@ -55,6 +55,8 @@ void import_line_fini(struct import_line *l)
     free(TAKE(l->resource));
     free(TAKE(l->ns));
     free(TAKE(l->name));
+    free(TAKE(l->kind));
+    free(TAKE(l->api_version));
     free(l->if_uid);
     buf_fini(&l->json);
 }
@@ -208,6 +210,8 @@ static enum errc object_line(const json_t *line, struct import_line *ret, struct
     char resource[ARGS_RESOURCE_MAX] = "";
     if (*identity.kind != '\0') {
         resource_of_kind(identity.api_version, identity.kind, resource);
+        ret->kind = mem_strdup(identity.kind);
+        ret->api_version = mem_strdup(identity.api_version);
     }
     ret->verb = WATCH_PUT;
     ret->resource = mem_strdup(resource);

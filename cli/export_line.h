@@ -29,10 +29,13 @@ struct import_line {
     enum watch_verb verb; /* of import: WATCH_PUT or WATCH_DELETE */
     enum watch_put_mode mode;
     enum watch_patch_type patch_type;
-    uint64_t if_rv;  /* 0: any */
-    char *if_uid;    /* owned; NULL: any */
-    char *resource;  /* owned, "" for the default */
-    char *ns;        /* owned, "" for the default */
+    uint64_t if_rv; /* 0: any */
+    char *if_uid;   /* owned; NULL: any */
+    char *resource; /* owned, "" for the default */
+    char *ns;       /* owned, "" for the default */
+    /* Owned; of a document that names itself by its kind, else NULL: `resource` is then what
+     * Kubernetes would guess, see resource_of_line. */
+    char *kind, *api_version;
     char *name;      /* owned */
     struct buf json; /* WATCH_PUT: the document; WATCH_PATCH: the patch */
 };

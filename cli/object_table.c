@@ -2,6 +2,7 @@
 #include "cli/object_table.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <strings.h>
 
 #include "cli/text.h"
@@ -11,7 +12,8 @@
 #define CELLS_MAX   ((size_t)1 << 30)
 #define CELL_WIDTH  60
 #define NO_VALUE    "<none>"
-#define CELLS_EXTRA 3 /* NAMESPACE, NAME, AGE */
+#define CELLS_EXTRA 4 /* EVENT, RV, NAMESPACE, NAME; or NAMESPACE, NAME, AGE */
+#define LIVE_WIDTH  8 /* of columns whose rows are not known yet */
 
 static_assert(DEFINITION_COLUMNS + CELLS_EXTRA <= TABLE_COLUMNS_MAX, "a row fits the table");
 
@@ -62,8 +64,8 @@ static void init_declared(struct object_table *t)
     table_init(&t->table, columns, n, LEARN_ROWS);
 }
 
-void object_table_init(struct object_table *t, bool namespaces, bool resources,
-                       const struct resource_definition *definition, bool wide)
+static void init_common(struct object_table *t, bool namespaces, bool resources,
+                        const struct resource_definition *definition, bool wide)
 {
     memset(t, 0, sizeof(*t));
     t->namespaces = namespaces;
@@ -75,6 +77,12 @@ void object_table_init(struct object_table *t, bool namespaces, bool resources,
             t->columns[t->n_columns++] = &definition->columns[i];
         }
     }
+}
+
+void object_table_init(struct object_table *t, bool namespaces, bool resources,
+                       const struct resource_definition *definition, bool wide)
+{
+    init_common(t, namespaces, resources, definition, wide);
     if (t->n_columns != 0) {
         init_declared(t);
     } else {
@@ -127,8 +135,9 @@ static void plain_row(struct object_table *t, const struct watch_object *o, stru
     table_row(&t->table, cells + (t->namespaces ? 0 : 1), out);
 }
 
-static void declared_row(struct object_table *t, const struct watch_object *o, wall_ms_t now,
-                         struct buf *out)
+/* event: of a table of events */
+static void declared_row(struct object_table *t, const char *event, const struct watch_object *o,
+                         wall_ms_t now, struct buf *out)
 {
     CLEANUP(json_decrefp) json_t *v = NULL;
     struct err err;
@@ -138,6 +147,12 @@ static void declared_row(struct object_table *t, const struct watch_object *o, w
     /* The texts move while they grow, so first all of them, then the cells. */
     size_t ends[TABLE_COLUMNS_MAX];
     size_t n = 0;
+    if (t->events) {
+        buf_adds(&t->texts, str_of(event));
+        ends[n++] = t->texts.n;
+        buf_adds(&t->texts, str_of(t->glance.version));
+        ends[n++] = t->texts.n;
+    }
     if (t->namespaces) {
         buf_adds(&t->texts, str_of(o->ns));
         ends[n++] = t->texts.n;
@@ -167,8 +182,60 @@ void object_table_row(struct object_table *t, const struct watch_object *o, wall
     glance_at(&t->glance, o, now);
     buf_clear(&t->texts);
     if (t->n_columns != 0) {
-        declared_row(t, o, now, out);
+        declared_row(t, "", o, now, out);
     } else {
         plain_row(t, o, out);
     }
+}
+
+/* ---- Events -------------------------------------------------------------------------------- */
+
+void event_table_init(struct object_table *t, bool namespaces, bool resources,
+                      const struct resource_definition *definition, bool wide)
+{
+    struct table_column columns[TABLE_COLUMNS_MAX] = {
+        {"EVENT", LIVE_WIDTH},
+        {"RV",    LIVE_WIDTH}
+    };
+    size_t n = 2;
+    init_common(t, namespaces, resources, definition, wide);
+    t->events = true;
+    if (namespaces) {
+        columns[n++] = (struct table_column){"NAMESPACE", 12};
+    }
+    columns[n++] = (struct table_column){"NAME", 28};
+    for (size_t i = 0; i < t->n_columns; i++) {
+        make_title(t->columns[i]->name, t->titles[i]);
+        columns[n++] = (struct table_column){t->titles[i], LIVE_WIDTH};
+    }
+    if (t->n_columns == 0) {
+        columns[n++].title = "SPEC";
+    }
+    table_init(&t->table, columns, n, 0);
+}
+
+void event_table_row(struct object_table *t, const char *event, const struct watch_object *o,
+                     wall_ms_t now, struct buf *out)
+{
+    glance_at(&t->glance, o, now);
+    buf_clear(&t->texts);
+    if (t->n_columns != 0) {
+        declared_row(t, event, o, now, out);
+        return;
+    }
+    const struct str cells[] = {str_of(event), str_of(t->glance.version), str_of(o->ns),
+                                row_name(t, o), buf_str(&t->glance.summary)};
+    const struct str without_ns[] = {cells[0], cells[1], cells[3], cells[4]};
+    table_row(&t->table, t->namespaces ? cells : without_ns, out);
+}
+
+void event_table_signal(struct object_table *t, const char *event, uint64_t rv, struct buf *out)
+{
+    char version[24];
+    snprintf(version, sizeof(version), "%" PRIu64, rv);
+    struct str cells[TABLE_COLUMNS_MAX] = {str_of(event), str_of(version)};
+    for (size_t i = 2; i < t->table.n_columns; i++) {
+        cells[i] = STR_EMPTY;
+    }
+    table_row(&t->table, cells, out);
 }

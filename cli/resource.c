@@ -159,3 +159,18 @@ void resource_of_document(const struct catalog *c, const char *api_version, cons
         resource_of_kind(api_version, kind, ret);
     }
 }
+
+int resource_of_line(const struct cli *cli, struct catalog *c, struct import_line *l)
+{
+    if (l->kind == NULL) {
+        return 0;
+    }
+    int code = catalog_load(cli, c);
+    if (code == 0) {
+        char resource[ARGS_RESOURCE_MAX];
+        resource_of_document(c, l->api_version, l->kind, resource);
+        free(l->resource);
+        l->resource = mem_strdup(resource);
+    }
+    return code;
+}

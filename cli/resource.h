@@ -5,6 +5,7 @@
 
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/export_line.h"
 #include "store/model/resource_definition.h"
 
 /* The definitions that there are. */
@@ -30,5 +31,8 @@ enum watch_code resource_try(struct cli *cli, struct target *target, struct watc
  * Kubernetes guesses. */
 void resource_of_document(const struct catalog *c, const char *api_version, const char *kind,
                           char ret[ARGS_RESOURCE_MAX]);
+/* The same for a line of an import or a transaction; loads the catalog where it is needed. Returns
+ * 0 or an exit code. */
+int resource_of_line(const struct cli *cli, struct catalog *c, struct import_line *l);
 
 #endif

@@ -359,6 +359,10 @@ enum errc wire_read_list_subscriptions_response(struct arena *a, struct str in,
 
 /* ---- Administration ------------------------------------------------------------------------- */
 
+struct wire_resource_use {
+    struct str resource;
+    uint64_t objects;
+};
 struct wire_status {
     struct str version, store_id;
     uint32_t epoch;
@@ -366,6 +370,8 @@ struct wire_status {
     uint64_t objects, history_events, history_bytes, file_bytes, uptime_ms;
     uint32_t watches;
     struct str sqlite_version, grpc_version, read_only_reason;
+    const struct wire_resource_use *resources;
+    size_t n_resources;
 };
 void wire_write_status_response(const struct wire_status *m, struct buf *out);
 enum errc wire_read_status_response(struct arena *a, struct str in, struct wire_status *ret,

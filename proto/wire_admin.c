@@ -18,7 +18,9 @@ enum {
     STATUS_SQLITE_VERSION,
     STATUS_GRPC_VERSION,
     STATUS_READ_ONLY_REASON,
+    STATUS_RESOURCES,
 };
+enum { USE_RESOURCE = 1, USE_OBJECTS };
 enum { COMPACT_RV = 1 };
 enum { COMPACTED_REMOVED = 1, COMPACTED_FLOOR };
 enum { METRICS_TEXT = 1 };
@@ -39,6 +41,28 @@ void wire_write_status_response(const struct wire_status *m, struct buf *out)
     pb_add_str(out, STATUS_SQLITE_VERSION, m->sqlite_version);
     pb_add_str(out, STATUS_GRPC_VERSION, m->grpc_version);
     pb_add_str(out, STATUS_READ_ONLY_REASON, m->read_only_reason);
+    for (size_t i = 0; i < m->n_resources; i++) {
+        size_t opened = pb_open(out, STATUS_RESOURCES);
+        pb_add_str(out, USE_RESOURCE, m->resources[i].resource);
+        pb_add_u64(out, USE_OBJECTS, m->resources[i].objects);
+        pb_close(out, opened);
+    }
+}
+
+static enum errc read_uses(struct arena *a, const Watch__V1__StatusResponse *m,
+                           struct wire_status *ret, struct err *err)
+{
+    struct wire_resource_use *v = arena_alloc(a, m->n_resources * sizeof(*v));
+    if (v == NULL && m->n_resources != 0) {
+        return err_set(err, ERR_TOO_LARGE, "the list of resources is too large");
+    }
+    for (size_t i = 0; i < m->n_resources; i++) {
+        v[i] =
+            (struct wire_resource_use){str_of(m->resources[i]->resource), m->resources[i]->objects};
+    }
+    ret->resources = v;
+    ret->n_resources = m->n_resources;
+    return OK;
 }
 
 enum errc wire_read_status_response(struct arena *a, struct str in, struct wire_status *ret,
@@ -63,6 +87,7 @@ enum errc wire_read_status_response(struct arena *a, struct str in, struct wire_
             .grpc_version = str_of(m->grpc_version),
             .read_only_reason = str_of(m->read_only_reason),
         };
+        code = read_uses(a, m, ret, err);
     }
     return code;
 }

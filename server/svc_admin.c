@@ -8,11 +8,37 @@
 
 #define ANSWER_MAX (1024 * 1024)
 
+struct uses {
+    struct wire_resource_use *v;
+    size_t n, cap;
+    struct arena *arena; /* of the names */
+};
+
+static void note_use(void *arg, struct str resource, uint64_t objects)
+{
+    struct uses *u = arg;
+    char *name = arena_alloc(u->arena, resource.n);
+    if (name == NULL) {
+        return;
+    }
+    memcpy(name, resource.p, resource.n);
+    if (u->n == u->cap) {
+        u->cap = u->cap != 0 ? 2 * u->cap : 16;
+        u->v = mem_realloc(u->v, u->cap * sizeof(*u->v));
+    }
+    u->v[u->n++] = (struct wire_resource_use){
+        {name, resource.n},
+        objects
+    };
+}
+
 void admin_status(struct call *c, struct str in)
 {
     (void)in; /* it has no members */
     struct store_facts facts;
+    struct uses uses = {.arena = &c->arena};
     store_facts(c->srv->store, &facts);
+    store_resources(c->srv->store, note_use, &uses);
     struct wire_status status = {
         .version = STR(WATCHD_VERSION),
         .store_id = str_of(facts.identity.store_id),
@@ -28,10 +54,13 @@ void admin_status(struct call *c, struct str in)
         .sqlite_version = str_of(engine_sqlite_version()),
         .grpc_version = str_of(grpc_version_string()),
         .read_only_reason = str_of(facts.read_only_reason),
+        .resources = uses.v,
+        .n_resources = uses.n,
     };
     CLEANUP(buf_fini) struct buf out;
     buf_init(&out, ANSWER_MAX);
     wire_write_status_response(&status, &out);
+    free(uses.v);
     call_reply(c, &out);
 }
 

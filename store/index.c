@@ -419,6 +419,16 @@ size_t index_resources(const struct index *x)
     return HASH_COUNT(x->resources);
 }
 
+void index_resources_each(struct index *x, void (*fn)(void *arg, struct str resource, uint64_t n),
+                          void *arg)
+{
+    for (struct interned *r = x->resources; r != NULL; r = r->hh.next) {
+        if (r->objects != 0) {
+            fn(arg, interned_str(r), r->objects);
+        }
+    }
+}
+
 bool index_has_resource(struct index *x, struct str resource)
 {
     struct interned *t = NULL;

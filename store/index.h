@@ -68,6 +68,9 @@ void index_forget(struct index *x, struct index_entry *e, rv_t rv); /* its event
 /* The last version committed: what the index shows. The head follows it. */
 rv_t index_head(const struct index *x);
 size_t index_objects(const struct index *x);
+/* Calls fn with each resource that has objects, in no order. */
+void index_resources_each(struct index *x, void (*fn)(void *arg, struct str resource, uint64_t n),
+                          void *arg);
 /* Objects of this resource and namespace; "" is every one. */
 size_t index_count(struct index *x, struct str resource, struct str ns);
 /* Distinct resources; and is this one among them? */

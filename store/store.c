@@ -130,6 +130,13 @@ void store_facts(struct store *s, struct store_facts *ret)
     metric_set(M_HISTORY_BYTES, (int64_t)ret->history_bytes);
 }
 
+void store_resources(struct store *s, store_resource_fn *fn, void *arg)
+{
+    index_lock(s->index);
+    index_resources_each(s->index, fn, arg);
+    index_unlock(s->index);
+}
+
 void store_set_read_only(struct store *s, const char *reason)
 {
     pthread_mutex_lock(&s->mu);

@@ -56,6 +56,10 @@ struct store_facts {
     char read_only_reason[160]; /* "" while writes are taken */
 };
 void store_facts(struct store *s, struct store_facts *ret);
+/* Calls fn with each resource that has objects, in no order, and with a lock held that writes need:
+ * fn takes a copy and no more. */
+typedef void store_resource_fn(void *arg, struct str resource, uint64_t objects);
+void store_resources(struct store *s, store_resource_fn *fn, void *arg);
 rv_t store_head(const struct store *s);
 /* Are there writes that were submitted, and neither published nor decided otherwise? So the head is
  * likely to move soon. Threads: any. */

@@ -5,6 +5,22 @@
 #include "cli/client/error.h"
 #include "cli/client/reply.h"
 
+static enum errc show_uses(struct arena *a, const struct wire_status *s, struct watch_status *ret,
+                           struct err *err)
+{
+    struct watch_resource_use *v = arena_alloc(a, s->n_resources * sizeof(*v));
+    if (v == NULL && s->n_resources != 0) {
+        return err_set(err, ERR_TOO_LARGE, "the list of resources is too large");
+    }
+    for (size_t i = 0; i < s->n_resources; i++) {
+        v[i] = (struct watch_resource_use){reply_text(a, s->resources[i].resource),
+                                           s->resources[i].objects};
+    }
+    ret->resources = v;
+    ret->n_resources = s->n_resources;
+    return OK;
+}
+
 enum watch_code watch_status(struct watch_client *c, struct watch_status *ret,
                              struct watch_error *error)
 {
@@ -33,7 +49,7 @@ enum watch_code watch_status(struct watch_client *c, struct watch_status *ret,
                                  .sqlite_version = reply_text(a, s.sqlite_version),
                                  .grpc_version = reply_text(a, s.grpc_version),
                                  .read_only_reason = reply_text(a, s.read_only_reason)};
-    return WATCH_OK;
+    return show_uses(a, &s, ret, &reply.err) == OK ? WATCH_OK : error_show(&reply.err, true, error);
 }
 
 enum watch_code watch_compact(struct watch_client *c, uint64_t rv, uint64_t *ret_removed,

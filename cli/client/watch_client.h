@@ -436,6 +436,10 @@ WATCH_API void watch_close(struct watch_stream *stream);
 
 /* ---- Administration ------------------------------------------------------------------------ */
 
+struct watch_resource_use {
+    const char *resource;
+    uint64_t objects; /* in all namespaces */
+};
 struct watch_status {
     const char *version; /* of the server */
     const char *store_id;
@@ -446,6 +450,9 @@ struct watch_status {
     uint32_t watches;
     const char *sqlite_version, *grpc_version;
     const char *read_only_reason; /* "" while writes are taken */
+    const struct watch_resource_use
+        *resources; /* that have objects, declared or not; in no order */
+    size_t n_resources;
 };
 WATCH_API WATCH_RESULT enum watch_code
 watch_status(struct watch_client *client, struct watch_status *ret, struct watch_error *error);

@@ -159,5 +159,34 @@ def an_undo_needs_the_version_before(t):
     eq(cli.run("diff", "jobs/a").code, 1)
 
 
+@test
+def diff_tells_what_a_put_would_change(t):
+    server = Server(t).start()
+    cli = Cli(server.unix)
+    cli.ok("put", "resources/jobs", '{"schema":{"properties":{"spec":{"properties":{'
+           '"v":{"type":"integer"},"retries":{"type":"integer","default":3}}}}}}')
+    cli.ok("put", "jobs/a", '{"v":1}')
+    same = t.file("same.yaml", "kind: Job\nmetadata: {name: a}\nspec: {v: 1}\n")
+    other = t.file("other.yaml", "kind: Job\nmetadata: {name: a}\nspec: {v: 2}\n---\n"
+                                 "kind: Job\nmetadata: {name: new}\nspec: {v: 3}\n")
+    wrong = t.file("wrong.yaml", "kind: Job\nmetadata: {name: a}\nspec: {v: x}\n")
+    done = cli.run("diff", "-f", same)
+    eq((done.code, done.out), (0, ""), "with the default that the server adds")
+    done = cli.run("diff", "-f", same, "-f", other)
+    eq(done.code, 1)
+    eq([line for line in done.out.splitlines() if line[0] in "+-"],
+       ["--- jobs/a (version 2)", "+++ jobs/a (document 2)", "-  v: 1", "+  v: 2",
+        "--- jobs/new (not there)", "+++ jobs/new (document 3)", "+apiVersion: watch/v1", "+kind: Job",
+        "+metadata:", "+  name: new", "+  namespace: default", "+spec:", "+  v: 3", "+  retries: 3"])
+    done = cli.run("diff", "-f", wrong, "-f", other)
+    eq(done.code, 9)
+    assert "spec.v" in done.err and "+  v: 2" in done.out, done
+    eq(cli.run("diff", "jobs/a", "-f", same).code, 2)
+    eq(cli.run("diff", "-f", same, "--rv", "1..2").code, 2)
+    eq(cli.run("diff", "-f", t.path("missing")).code, 1)
+    eq(cli.run("diff", "-f", "-", stdin="spec: {v: 1}\n").code, 9)
+    eq(server.client().list("all")[0], 2, "nothing was written")
+
+
 if __name__ == "__main__":
     main()

@@ -153,6 +153,41 @@ def what_had_an_owner_outlives_its_import(t):
 
 
 @test
+def definitions_come_first_and_tell_kinds(t):
+    server = Server(t).start()
+    cli = Cli(server.unix)
+    for i in range(12):
+        name = f"a{i:02}things"
+        cli.ok("put", f"resources/{name}", '{"kind":"Thing%d"}' % i)
+        cli.ok("put", f"{name}/x", '{"i":%d}' % i)
+    cli.ok("put", "objects/early", "{}", "-n", "ci")
+    everything = cli.ok("export", "all", "-A").out
+    resources = [json.loads(s)["resource"] for s in everything.splitlines()]
+    eq(len(resources), 25)
+    eq(resources[:12], ["resources"] * 12)
+    assert "resources" not in resources[12:], resources
+    eq(resources[12:], sorted(resources[12:]))
+    eq({json.loads(s)["resource"] for s in cli.ok("export", "all", "-n", "ci").out.splitlines()}, {"objects"})
+    assert "resources" not in cli.ok("export", "all", "--at-rv", "25", "-l", "x=y").out
+    eq(len(cli.ok("export", "all", "--at-rv", "4").out.splitlines()), 4)
+
+    strict = Server(t, "--declared-only", name="strict").start()
+    done = Cli(strict.unix).run("import", "-", stdin=everything)
+    eq(done.code, 9, "the object of no declared resource")
+    assert "24 written" in done.err and "1 refused" in done.err, done
+    # A kind that is defined on the line before.
+    lines = []
+    for i in range(20):
+        lines += [{"kind": "Resource", "metadata": {"name": f"b{i:02}s"}, "spec": {"kind": f"Odd{i}"}},
+                  {"kind": f"Odd{i}", "metadata": {"name": "o"}, "spec": {}}]
+    done = Cli(strict.unix).ok("import", "-", stdin="".join(json.dumps(s) + "\n" for s in lines))
+    assert "40 written" in done.err, done
+    eq(strict.client().get("o", resource="b19s").resource_version, 24 + 40)
+    path = t.file("move.jsonl", json.dumps({"kind": "Odd3", "metadata": {"name": "moved"}, "spec": {}}))
+    eq(Cli(strict.unix).ok("transact", "-f", path, "-o", "name").out, "b03s/moved\n")
+
+
+@test
 def progress_is_for_terminals(t):
     server = Server(t).start()
     path = t.file("in.jsonl", "".join(line(name=f"o{i}") + "\n" for i in range(20_000)))

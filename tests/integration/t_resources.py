@@ -249,6 +249,26 @@ def tables_have_the_declared_columns(t):
 
 
 @test
+def watches_have_the_declared_columns(t):
+    server = Server(t).start()
+    cli = Cli(server.unix)
+    cli.ok("put", "jobs/a", '{"steps":5}')
+    eq(table(cli.ok("watch", "jobs", "--count", "1")),
+       [["EVENT", "RV", "NAME", "SPEC"], ["ADDED", "1", "a", '{"steps":5}']])
+    cli.ok("put", "resources/jobs", dumps(JOB))
+    cli.ok("patch", "jobs/a", '{"status":{"state":"running"}}')
+    want = [["EVENT", "RV", "NAME", "STATE", "STEPS"], ["ADDED", "3", "a", "running", "5"]]
+    for word in ("jobs", "jb"):
+        eq(table(cli.ok("watch", word, "--count", "1")), want)
+    eq(table(cli.ok("watch", "jobs", "--count", "1", "--since", "0"))[1], ["ADDED", "1", "a", "<none>", "5"])
+    rows = table(cli.ok("watch", "jobs", "-A", "-o", "wide", "--bookmarks", "--for", "1s"))
+    eq(rows[:2], [["EVENT", "RV", "NAMESPACE", "NAME", "STATE", "STEPS", "DUE", "LABELS"],
+                  ["ADDED", "3", "default", "a", "running", "5", "<none>", "<none>"]])
+    eq(rows[2], ["SYNCED", "3"])
+    eq(table(cli.ok("watch", "all", "--count", "1"))[0], ["EVENT", "RV", "NAME", "SPEC"])
+
+
+@test
 def kinds_and_short_names_are_words_for_the_resource(t):
     server = Server(t).start()
     cli = Cli(server.unix)
@@ -314,18 +334,37 @@ def objects_without_a_namespace(t):
 def the_list_of_declared_resources(t):
     server = Server(t).start()
     cli = Cli(server.unix)
-    assert "No resources are declared" in cli.ok("resources").err
+    assert "No resources are declared or in use" in cli.ok("resources").err
     eq(cli.ok("resources", "-o", "json").json, [])
     cli.ok("put", "resources/jobs", dumps(JOB))
     cli.ok("put", "resources/nodes", '{"namespaced":false,"apiVersion":"infra/v1"}')
-    eq(table(cli.ok("resources")),
-       [["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"],
-        ["jobs", "jb", "watch/v1", "true", "Job"],
-        ["nodes", "infra/v1", "false", "Node"]])
-    eq(cli.ok("api-resources", "-o", "name").out, "jobs\nnodes\n")
-    eq(cli.ok("resources", "-o", "json").json[0],
-       {"name": "jobs", "singular": "", "shortNames": ["jb"], "apiVersion": "watch/v1", "kind": "Job",
-        "namespaced": True})
+    for name, ns in (("a", "default"), ("b", "ci"), ("gone", "ci")):
+        cli.ok("put", f"jobs/{name}", '{"steps":1}', "-n", ns)
+        cli.ok("put", f"flags/{name}", "{}", "-n", ns)
+    cli.ok("delete", "jobs/gone", "-n", "ci")
+    cli.ok("put", "passing/x", "{}")
+    cli.ok("delete", "passing/x")
+    for restarted in (False, True):
+        if restarted:
+            server.restart()
+        eq(table(cli.ok("resources")),
+           [["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND", "OBJECTS"],
+            ["flags", "true", "<undeclared>", "3"],
+            ["jobs", "jb", "watch/v1", "true", "Job", "2"],
+            ["nodes", "infra/v1", "false", "Node", "0"]])
+    eq(cli.ok("api-resources", "-o", "name").out, "flags\njobs\nnodes\n")
+    eq(cli.ok("resources", "-o", "json").json[:2],
+       [{"name": "flags", "declared": False, "objects": 3},
+        {"name": "jobs", "declared": True, "singular": "", "shortNames": ["jb"], "apiVersion": "watch/v1",
+         "kind": "Job", "namespaced": True, "objects": 2}])
+    eq(cli.ok("status", "-o", "json").json["resources"], {"resources": 2, "flags": 3, "jobs": 2})
+    server.stop()
+    server.args = ["--token-file", t.file("tokens", "user-token-1\n"),
+                   "--admin-token-file", t.file("admins", "admin-token-1\n")]
+    server.start()
+    cli = Cli(server.unix, "--token-file", t.path("tokens"))
+    eq(table(cli.ok("resources"))[0][-1], "KIND", "the numbers are for administrators")
+    eq(cli.ok("resources", "-o", "name").out, "jobs\nnodes\n")
 
 
 if __name__ == "__main__":

@@ -320,7 +320,7 @@ static void wrong_lines_are_refused_before_that(void **state)
         {"watch a --count x",                                                  2, "whole number"                               },
         {"watch a --count=-1",                                                 2, NULL                                         },
         {"watch a --for x",                                                    2, "duration"                                   },
-        {"watch a -o yaml",                                                    2, "table|json|name"                            },
+        {"watch a -o yaml",                                                    2, "table|wide|json|name"                       },
         {"watch a --cuont 3",                                                  2, "did you mean --count"                       },
         {"import",                                                             2, "FILE"                                       },
         {"import a b",                                                         2, "unexpected argument \"b\""                  },

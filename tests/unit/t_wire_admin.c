@@ -59,7 +59,13 @@ static void status_comes_back(void **state)
             .sqlite_version = rnd_text(r, 20),
             .grpc_version = rnd_text(r, 20),
             .read_only_reason = rnd_text(r, 300),
+            .n_resources = (size_t)i % 4,
         };
+        struct wire_resource_use uses[3];
+        for (size_t k = 0; k < m.n_resources; k++) {
+            uses[k] = (struct wire_resource_use){rnd_text(r, 200), rnd_u64(r)};
+        }
+        m.resources = uses;
         struct wire_status back;
         wire_write_status_response(&m, &f->out);
         assert_as_packed(&watch__v1__status_response__descriptor, buf_str(&f->out));
@@ -79,6 +85,11 @@ static void status_comes_back(void **state)
         assert_str(back.sqlite_version, m.sqlite_version);
         assert_str(back.grpc_version, m.grpc_version);
         assert_str(back.read_only_reason, m.read_only_reason);
+        assert_int_equal(back.n_resources, m.n_resources);
+        for (size_t k = 0; k < m.n_resources; k++) {
+            assert_str(back.resources[k].resource, uses[k].resource);
+            assert_int_equal(back.resources[k].objects, uses[k].objects);
+        }
     }
 }
 
