@@ -2,10 +2,12 @@
 /* history, undo: the versions of one object, and the one before put back. */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/args.h"
 #include "cli/command.h"
 #include "cli/difference.h"
+#include "cli/list.h"
 #include "cli/show.h"
 #include "cli/text.h"
 #include "store/model/json.h"
@@ -179,8 +181,55 @@ int history_run(struct cli *cli, const struct words *words)
 /* ---- undo -------------------------------------------------------------------------------------
  */
 
+static int owner_found(void *arg, const struct watch_page *page)
+{
+    bool *there = arg;
+    *there = *there || page->n > 0;
+    return 0;
+}
+
+/* Whether an object has the uid. */
+static int uid_is_there(const struct cli *cli, const char *uid, bool *ret)
+{
+    *ret = false;
+    if (strspn(uid, "0123456789abcdef-") != strlen(uid)) {
+        return 0; /* no uid that a server gives, and it need not be quoted in a selector */
+    }
+    CLEANUP(freep) char *selector = mem_printf("metadata.uid=%s", uid);
+    struct watch_selection v = {
+        .resource = "all", .ns = "", .all_namespaces = 1, .field_selector = selector};
+    return list_each(cli, &v, owner_found, ret);
+}
+
+/* What is owned only by objects that are gone is deleted: an undo must bring it back to stay. */
+static int drop_gone_owners(const struct cli *cli, json_t *object)
+{
+    json_t *metadata = json_object_get(object, "metadata");
+    json_t *refs = json_object_get(metadata, "ownerReferences");
+    for (size_t i = json_array_size(refs); i-- > 0;) {
+        const json_t *ref = json_array_get(refs, i);
+        const char *uid = json_string_value(json_object_get(ref, "uid"));
+        bool there;
+        int code = uid_is_there(cli, uid != NULL ? uid : "?", &there);
+        if (code != 0) {
+            return code;
+        }
+        if (!there) {
+            const char *name = json_string_value(json_object_get(ref, "name"));
+            cli_notice("its owner \"%s\" is gone: the reference to it is left out",
+                       name != NULL ? name : "");
+            (void)json_array_remove(refs, i);
+        }
+    }
+    if (refs != NULL && json_array_size(refs) == 0) {
+        (void)json_object_del(metadata, "ownerReferences");
+    }
+    return 0;
+}
+
 /* What to write so that the object is again as `o` shows it. *ret_text is the write's document. */
-static int restore(const struct watch_object *o, struct watch_write *w, struct buf *text)
+static int restore(const struct cli *cli, const struct watch_object *o, struct watch_write *w,
+                   struct buf *text)
 {
     CLEANUP(json_decrefp) json_t *v = NULL;
     struct err err;
@@ -188,6 +237,10 @@ static int restore(const struct watch_object *o, struct watch_write *w, struct b
         return cli_other("%s", err.msg);
     }
     difference_strip_all(v);
+    int code = drop_gone_owners(cli, v);
+    if (code != 0) {
+        return code;
+    }
     json_text_write(v, text);
     w->verb = WATCH_PUT;
     w->scope = WATCH_SCOPE_WHOLE;
@@ -197,12 +250,12 @@ static int restore(const struct watch_object *o, struct watch_write *w, struct b
 }
 
 /* The version before the last change. */
-static int undo_last(const struct target *target, const struct watch_revisions *h,
-                     struct watch_write *w, struct buf *text)
+static int undo_last(const struct cli *cli, const struct target *target,
+                     const struct watch_revisions *h, struct watch_write *w, struct buf *text)
 {
     const struct watch_revision *last = &h->v[0];
     if (last->cause == WATCH_CAUSE_REMOVED || last->cause == WATCH_CAUSE_EXPIRED) {
-        return restore(&last->object, w, text);
+        return restore(cli, &last->object, w, text);
     }
     if (last->cause == WATCH_CAUSE_CREATED) {
         w->verb = WATCH_DELETE;
@@ -212,7 +265,7 @@ static int undo_last(const struct target *target, const struct watch_revisions *
         return cli_other("%s: the version before %" PRIu64 " is no longer kept", target->name,
                          last->object.rv);
     }
-    return restore(&h->v[1].object, w, text);
+    return restore(cli, &h->v[1].object, w, text);
 }
 
 static int undo_to(struct cli *cli, const struct target *target, uint64_t rv, struct watch_write *w,
@@ -224,7 +277,7 @@ static int undo_to(struct cli *cli, const struct target *target, uint64_t rv, st
                      &error) != WATCH_OK) {
         return cli_complain(cli, &error);
     }
-    return restore(&object, w, text);
+    return restore(cli, &object, w, text);
 }
 
 int undo_run(struct cli *cli, const struct words *words)
@@ -260,6 +313,6 @@ int undo_run(struct cli *cli, const struct words *words)
     CLEANUP(buf_fini) struct buf text;
     buf_init(&text, OUT_MAX);
     cli->options.field_manager = FIELD_MANAGER_CLI;
-    code = rv != 0 ? undo_to(cli, &target, rv, &w, &text) : undo_last(&target, &h, &w, &text);
+    code = rv != 0 ? undo_to(cli, &target, rv, &w, &text) : undo_last(cli, &target, &h, &w, &text);
     return code != 0 ? code : command_write(cli, &w, output);
 }

@@ -413,7 +413,8 @@ const struct command commands[] = {
         .name = "undo",
         .summary = "Put the version before the last change back",
         .usage = "undo [RESOURCE/]NAME [--to-rv VERSION]",
-        .details = "As a new write, which is refused if somebody else writes in between. To undo a\n"
+        .details = "As a new write, which is refused if somebody else writes in between. References to owners\n"
+                   "that are gone are left out, since they would have it deleted again. To undo a\n"
                    "deletion makes the object again, to undo its creation deletes it; a second undo\n"
                    "redoes.",
         .examples = "watchctl undo jobs/build\n"

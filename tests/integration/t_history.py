@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The history of one object: over the wire, and by watchctl history, diff and undo."""
 import json
+import time
 
 from watchtest import *
 
@@ -140,6 +141,28 @@ def watchctl_shows_and_undoes(t):
     eq(cli.ok("history", "jobs/b").out.splitlines()[1].split()[3], "somebody")
     causes = [line.split()[2] for line in cli.ok("history", "jobs/a").out.splitlines()[1:]]
     eq(causes, ["created", "deleted", "created", "deleted"] + ["updated"] * 4 + ["created"])
+
+
+@test
+def what_went_with_its_owner_comes_back_to_stay(t):
+    server = Server(t).start()
+    client, cli = server.client(), Cli(server.address)
+    client.put("owner", {"n": 1}, resource="jobs")
+    client.put("other", {"n": 1}, resource="jobs", namespace="ci")
+    uid = json.loads(client.get("owner", resource="jobs").json)["metadata"]["uid"]
+    reference = {"apiVersion": "watch/v1", "kind": "Job", "name": "owner", "uid": uid}
+    client.put("a", {"metadata": {"ownerReferences": [reference]}, "spec": {}}, resource="jobs")
+    cli.ok("delete", "jobs/a")
+    cli.ok("undo", "jobs/a")
+    refs = json.loads(client.get("a", resource="jobs").json)["metadata"]["ownerReferences"]
+    eq([r["uid"] for r in refs], [uid], "its owner is there")
+    cli.ok("delete", "jobs/owner")
+    wait_until("it goes with its owner", lambda: len(client.list("jobs")[1]) == 0)
+    cli.ok("undo", "jobs/owner")
+    done = cli.ok("undo", "jobs/a")
+    assert '"owner" is gone' in done.err, done
+    time.sleep(1)
+    eq([o.name for o in client.list("jobs")[1]], ["a", "owner"], "a second later")
 
 
 @test
