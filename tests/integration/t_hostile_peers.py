@@ -186,6 +186,20 @@ def each_connection_below_its_limit(t):
 
 
 @test
+def calls_that_grpc_core_ends_by_itself(t):
+    """Messages that are too large do not come to us. One after the other they are no flood, also
+    where nobody else calls."""
+    client = Server(t, "--max-object-bytes", "1024").start().client()
+    large = pb.PutRequest(key=pb.Key(name="a"), json=b" " * 67_000)
+    for _ in range(5500):
+        try:
+            client.call("Put", large, timeout=30)
+        except WatchError as err:
+            eq(err.code, "RESOURCE_EXHAUSTED", err.message)
+    eq(counter(client, "watchd_connections_cut_total"), 0)
+
+
+@test
 def as_many_streams_as_are_allowed(t):
     """4,000 watches on one connection, all cancelled at once, and again: nobody is cut off."""
     server = Server(t).start()
