@@ -5,8 +5,8 @@
  * so far leaves them, batch.c) and commits it (writer.c), the engine tells the sink, and
  * store_publish puts it into the index and the log, moves the head and kicks the watch sets
  * (store.c). A set's owner takes its turn, which wakes the idle watchers that it concerns
- * (watch_set.c); they pull batches of shared bytes from the log (watcher.c), or ask the reader for
- * what lies behind it (replay.c), which kicks the set when it is there.
+ * (watch_set.c); they pull batches of shared bytes (watcher.c) from the log (live.c), or ask the
+ * reader for what lies behind it (replay.c), which kicks the set when it is there.
  *
  * Locks: store.mu, index, log, definitions, dependents, reader.mu, writer.mu; none is taken while
  * another is held, but by the start-up, which is alone. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What watcher.c, watch_set.c and replay.c share.
+/* What watcher.c, watch_set.c, live.c and replay.c share.
  *
  *            opened                    a batch
  *   ─────────────────► READY ──ready──► OUT ──pull──┐
@@ -118,6 +118,12 @@ void watch_set_make_ready(struct watcher *w);
 /* ---- watcher.c ---- */
 
 void watcher_arrived(struct watcher *w, struct chunk *c);
+
+/* ---- live.c ---- */
+
+/* A batch of what the log holds in (cursor, set->at]. False if the log does not reach back so far.
+ */
+bool live_take(struct watcher *w, struct watch_batch *b);
 
 /* ---- replay.c ---- */
 
