@@ -41,6 +41,8 @@ enum errc wire_selections_of(struct arena *a, Watch__V1__Selection *const *v, si
 enum errc wire_outcomes_of(struct arena *a, Watch__V1__WriteOutcome *const *v, size_t n,
                            struct wire_write_response **ret, struct err *err) NODISCARD;
 
+/* Borrowed; empty, or of the right length. Errors: ERR_INVALID. */
+enum errc wire_request_id_of(ProtobufCBinaryData b, struct str *ret, struct err *err) NODISCARD;
 enum errc wire_put_of(const Watch__V1__PutRequest *m, struct wire_write_request *ret,
                       struct err *err) NODISCARD;
 enum errc wire_patch_of(const Watch__V1__PatchRequest *m, struct wire_write_request *ret,

@@ -137,11 +137,8 @@ enum errc wire_read_transact_request(struct arena *a, struct str in,
     const Watch__V1__TransactRequest *m = NULL;
     struct wire_operation *v = NULL;
     enum errc code = wire_unpack(a, &watch__v1__transact_request__descriptor, in, &m, err);
-    if (code == OK && m->request_id.len != 0 && m->request_id.len != REQUEST_ID_LEN) {
-        code = err_field(err, ERR_INVALID, "request_id",
-                         "a request id is %d random bytes, not %zu; or leave it out",
-                         REQUEST_ID_LEN, m->request_id.len);
-    }
+    struct str request_id = STR_EMPTY;
+    code = code != OK ? code : wire_request_id_of(m->request_id, &request_id, err);
     code = code != OK ? code : wire_array(a, m->n_operations, sizeof(*v), &v, err);
     for (size_t i = 0; code == OK && i < m->n_operations; i++) {
         code = operation_of(m->operations[i], i, &v[i], err);
@@ -151,7 +148,7 @@ enum errc wire_read_transact_request(struct arena *a, struct str in,
             .operations = v,
             .n_operations = m->n_operations,
             .dry_run = m->dry_run,
-            .request_id = wire_bytes_of(m->request_id),
+            .request_id = request_id,
             .return_objects = m->return_objects,
         };
     }

@@ -63,7 +63,7 @@ static enum errc precondition_of(const Watch__V1__Precondition *m, struct precon
     return OK;
 }
 
-static enum errc request_id_of(ProtobufCBinaryData b, struct str *ret, struct err *err)
+enum errc wire_request_id_of(ProtobufCBinaryData b, struct str *ret, struct err *err)
 {
     if (b.len != 0 && b.len != REQUEST_ID_LEN) {
         return err_field(err, ERR_INVALID, "request_id",
@@ -90,7 +90,7 @@ enum errc wire_put_of(const Watch__V1__PutRequest *m, struct wire_write_request 
     };
     wire_key_of(m->key, &ret->key);
     enum errc code = precondition_of(m->precondition, &ret->pre, err);
-    return code != OK ? code : request_id_of(m->request_id, &ret->request_id, err);
+    return code != OK ? code : wire_request_id_of(m->request_id, &ret->request_id, err);
 }
 
 enum errc wire_patch_of(const Watch__V1__PatchRequest *m, struct wire_write_request *ret,
@@ -109,7 +109,7 @@ enum errc wire_patch_of(const Watch__V1__PatchRequest *m, struct wire_write_requ
     };
     wire_key_of(m->key, &ret->key);
     enum errc code = precondition_of(m->precondition, &ret->pre, err);
-    return code != OK ? code : request_id_of(m->request_id, &ret->request_id, err);
+    return code != OK ? code : wire_request_id_of(m->request_id, &ret->request_id, err);
 }
 
 enum errc wire_delete_of(const Watch__V1__DeleteRequest *m, struct wire_write_request *ret,
@@ -122,7 +122,7 @@ enum errc wire_delete_of(const Watch__V1__DeleteRequest *m, struct wire_write_re
     };
     wire_key_of(m->key, &ret->key);
     enum errc code = precondition_of(m->precondition, &ret->pre, err);
-    return code != OK ? code : request_id_of(m->request_id, &ret->request_id, err);
+    return code != OK ? code : wire_request_id_of(m->request_id, &ret->request_id, err);
 }
 
 enum errc wire_check_of(const Watch__V1__Check *m, struct wire_write_request *ret, struct err *err)

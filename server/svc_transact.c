@@ -184,10 +184,7 @@ void object_transact(struct call *c, struct str in)
     t->txn.n_ops = t->n;
     t->txn.dry_run = req.dry_run;
     t->return_objects = req.return_objects;
-    if (req.request_id.n != 0) {
-        t->txn.has_request_id = true;
-        memcpy(t->txn.request_id, req.request_id.p, REQUEST_ID_LEN);
-    }
+    request_id_take(req.request_id, &t->txn);
     if (store_submit(c->srv->store, &t->txn, &err) != OK) {
         call_fail(c, &err);
     }

@@ -23,18 +23,12 @@ enum errc request_key(struct key *k, struct err *err)
     return name_check_key(k, err);
 }
 
-static enum errc take_request_id(struct str id, struct write *w, struct err *err)
+void request_id_take(struct str id, struct write *w)
 {
-    if (id.n == 0) {
-        return OK;
+    w->has_request_id = id.n == REQUEST_ID_LEN;
+    if (w->has_request_id) {
+        memcpy(w->request_id, id.p, REQUEST_ID_LEN);
     }
-    if (id.n != REQUEST_ID_LEN) {
-        return err_field(err, ERR_INVALID, "request_id", "must be %d bytes or empty, not %zu",
-                         REQUEST_ID_LEN, id.n);
-    }
-    w->has_request_id = true;
-    memcpy(w->request_id, id.p, REQUEST_ID_LEN);
-    return OK;
 }
 
 #define TTL_MAX_MS (UINT64_C(100) * 366 * 24 * 3600 * 1000)
@@ -58,10 +52,8 @@ static enum errc take_common(struct write_request *r, const struct wire_write_re
         return err_field(err, ERR_INVALID, "no_ttl", "and ttl_ms exclude each other");
     }
     r->return_object = req->return_object;
-    if (w->field_manager.n != 0 && manager_check(w->field_manager, err) != OK) {
-        return err->code;
-    }
-    return take_request_id(req->request_id, w, err);
+    request_id_take(req->request_id, w);
+    return w->field_manager.n != 0 ? manager_check(w->field_manager, err) : OK;
 }
 
 /* What the document demands and what the request demands are one precondition. */

@@ -18,6 +18,9 @@ struct write_request {
 /* The key as it is meant, its defaults filled in, checked. */
 enum errc request_key(struct key *k, struct err *err) NODISCARD;
 
+/* Empty: it has none. Its length was checked as it was read. */
+void request_id_take(struct str id, struct write *w);
+
 /* Fills *r, which is cleared before. write.done, arg and what else is counted in write.bytes are
  * the caller's. limit: bytes of one document; store: tells how resources are defined. Errors:
  * ERR_INVALID, ERR_TOO_LARGE. */
