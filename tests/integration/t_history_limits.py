@@ -98,16 +98,25 @@ def too_many_resources_are_refused(t):
 
 @test
 def history_by_age_counts_running_time(t):
+    began = time.monotonic()
     server = Server(t, "--history-age", "2s").start()
     client = server.client()
+
+    def young(what, down=0):
+        floor = client.status().floor
+        if time.monotonic() - began - down < 1.9:  # on a busy machine they may be old already
+            eq(floor, 0, what)
+        else:
+            t.note(f"too slow to see: {what}")
+
     for i in range(50):
         client.put("a", {"i": i})
-    eq(client.status().floor, 0, "young events are kept")
+    young("young events are kept")
     server.kill()
     time.sleep(2.5)
     server.start()
     client = server.client()
-    eq(client.status().floor, 0, "time without the server does not count")
+    young("time without the server does not count", down=2.5)
     wait_until("old events go", lambda: client.put("a", {"t": time.monotonic()}) and
                client.status().floor >= 40, 30, 0.2)
 

@@ -261,7 +261,7 @@ def watches_have_the_declared_columns(t):
     for word in ("jobs", "jb"):
         eq(table(cli.ok("watch", word, "--count", "1")), want)
     eq(table(cli.ok("watch", "jobs", "--count", "1", "--since", "0"))[1], ["ADDED", "1", "a", "<none>", "5"])
-    rows = table(cli.ok("watch", "jobs", "-A", "-o", "wide", "--bookmarks", "--for", "1s"))
+    rows = table(cli.ok("watch", "jobs", "-A", "-o", "wide", "--bookmarks", "--for", f"{int(2 * SLOW)}s"))
     eq(rows[:2], [["EVENT", "RV", "NAMESPACE", "NAME", "STATE", "STEPS", "DUE", "LABELS"],
                   ["ADDED", "3", "default", "a", "running", "5", "<none>", "<none>"]])
     eq(rows[2], ["SYNCED", "3"])

@@ -19,7 +19,7 @@ def expiry_is_an_ordinary_deletion_that_says_its_cause(t):
     event = stream.event(timeout=10 * SLOW)
     took = time.monotonic() - began
     eq((event.type, event.cause, event.object.name, event.object.resource_version), (3, 4, "a", 2))
-    assert 0.7 <= took <= 1.7 * SLOW, took
+    assert 0.7 <= took <= 1.7 + SLOW, took
     client.put("a", {"n": 1}, ttl_ms=60000)
     client.patch("a", {}, no_ttl=True)
     eq(client.head(), 3)
@@ -28,12 +28,12 @@ def expiry_is_an_ordinary_deletion_that_says_its_cause(t):
 @test
 def heartbeats_keep_it_alive_without_a_version(t):
     client = Server(t).start().client()
-    client.put("a", {"n": 1}, ttl_ms=1000)
+    client.put("a", {"n": 1}, ttl_ms=2000)
     for _ in range(8):
-        time.sleep(0.3)
-        eq(client.put("a", {"n": 1}, ttl_ms=1000).result, 3)
+        time.sleep(0.3)  # far less than it may live, since the machine may be busy
+        eq(client.put("a", {"n": 1}, ttl_ms=2000).result, 3)
     eq(client.head(), 1)
-    wait_until("expiry", lambda: client.head() == 2, timeout=3 * SLOW)
+    wait_until("expiry", lambda: client.head() == 2, timeout=5 * SLOW)
 
 
 @test
