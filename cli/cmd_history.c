@@ -249,6 +249,14 @@ static int restore(const struct cli *cli, const struct watch_object *o, struct w
     return 0;
 }
 
+static bool is_marked(const struct watch_object *o)
+{
+    struct err err;
+    CLEANUP(json_decrefp) json_t *v = NULL;
+    return json_text_parse((struct str){o->json, o->json_len}, "the object", &v, &err) == OK &&
+           json_object_get(json_object_get(v, "metadata"), "deletionTimestamp") != NULL;
+}
+
 /* The version before the last change. */
 static int undo_last(const struct cli *cli, const struct target *target,
                      const struct watch_revisions *h, struct watch_write *w, struct buf *text)
@@ -264,6 +272,11 @@ static int undo_last(const struct cli *cli, const struct target *target,
     if (last->cause == WATCH_CAUSE_STATE || h->n < 2) {
         return cli_other("%s: the version before %" PRIu64 " is no longer kept", target->name,
                          last->object.rv);
+    }
+    if (is_marked(&last->object) && !is_marked(&h->v[1].object)) {
+        return cli_other("%s: its deletion has begun, which cannot be undone; undo it when its "
+                         "finalizers are taken away and it is deleted",
+                         target->name);
     }
     return restore(cli, &h->v[1].object, w, text);
 }

@@ -166,6 +166,19 @@ def what_went_with_its_owner_comes_back_to_stay(t):
 
 
 @test
+def a_deletion_that_waits_for_finalizers_is_not_undone(t):
+    server = Server(t).start()
+    client, cli = server.client(), Cli(server.address)
+    client.put("a", {"metadata": {"finalizers": ["x.io/y"]}, "spec": {"n": 1}}, resource="jobs")
+    cli.ok("delete", "jobs/a")
+    done = cli.run("undo", "jobs/a")
+    assert done.code == 1 and "deletion has begun" in done.err, done
+    cli.ok("patch", "jobs/a", '{"metadata":{"finalizers":null}}')
+    cli.ok("undo", "jobs/a")
+    assert "deletionTimestamp" not in client.get("a", resource="jobs").json
+
+
+@test
 def an_undo_needs_the_version_before(t):
     server = Server(t).start()
     client = server.client()
