@@ -54,6 +54,8 @@ void batch_fini(struct batch *b)
 static size_t key_text(const struct key *k, char *ret)
 {
     char *at = ret;
+    assert(k->resource.n <= RESOURCE_MAX_LEN && k->ns.n <= NAMESPACE_MAX_LEN &&
+           k->name.n <= NAME_MAX_LEN);
     memcpy(at, k->resource.p, k->resource.n);
     at += k->resource.n;
     *at++ = '/';

@@ -2,6 +2,9 @@
 #include "store/collect.h"
 
 #include "store/judge.h"
+#include "store/model/name.h"
+
+#define COLLECT_MS 5 /* of one batch; whoever writes waits for it */
 
 /* Is there an object of this uid among those of that name, whatever their resource? */
 static enum errc owner_exists(struct batch *b, const struct key *dependent, const json_t *ref,
@@ -13,6 +16,9 @@ static enum errc owner_exists(struct batch *b, const struct key *dependent, cons
     char resource[RESOURCE_MAX_LEN + 1] = "";
     size_t n = 0;
     *ret = false;
+    if (name.n > NAME_MAX_LEN || uid.n != UUID_LEN) {
+        return OK; /* no object is called so */
+    }
     while (!*ret) {
         const struct key from = {
             {resource, n},
@@ -118,9 +124,14 @@ void collect_due(struct batch *b, struct collected *ret)
     const size_t max = sizeof(ret->keys) / sizeof(ret->keys[0]);
     size_t room = BATCH_WRITES - b->n_changes;
     ret->n = dependents_due(b->store->dependents, ret->keys, room < max ? room : max);
-    for (size_t i = 0; i < ret->n; i++) {
-        collect_one(b, &ret->keys[i]);
+    mono_ms_t until = clock_mono(&clock_system) + COLLECT_MS;
+    size_t n = 0;
+    while (n < ret->n && (n == 0 || clock_mono(&clock_system) < until)) {
+        collect_one(b, &ret->keys[n++]);
     }
+    dependents_put_back(b->store->dependents, ret->keys + n, ret->n - n);
+    dependents_keys_fini(ret->keys + n, ret->n - n);
+    ret->n = n;
 }
 
 void collect_done(struct store *s, struct collected *c, bool committed)

@@ -204,6 +204,11 @@ static enum errc check_owners(const json_t *v, struct err *err)
         return err_field(err, ERR_INVALID, "metadata.ownerReferences",
                          "must be an array of objects");
     }
+    if (json_array_size(v) > METADATA_OWNERS_MAX) {
+        return err_field(err, ERR_INVALID, "metadata.ownerReferences",
+                         "has %zu owners; at most %d are taken", json_array_size(v),
+                         METADATA_OWNERS_MAX);
+    }
     bool has_controller = false;
     for (size_t i = 0; i < json_array_size(v); i++) {
         const json_t *owner = json_array_get(v, i);

@@ -7,6 +7,8 @@
 #include "store/model/json.h"
 #include "store/model/name.h"
 
+#define METADATA_OWNERS_MAX 256 /* each is looked for whenever one of them goes */
+
 /* Checks `metadata` (NULL: there is none) of an object with this key and appends its labels in
  * canonical text. Of the members that the server sets only the type is looked at; uid and
  * resourceVersion are judged by metadata_expectations. null counts as absent.

@@ -78,6 +78,22 @@ def an_owner_is_meant_by_its_uid_and_in_its_namespace(t):
 
 
 @test
+def owners_of_any_name_and_number_are_taken_in_good_order(t):
+    client = Server(t).start().client()
+    client.put("long", owned(("x" * 300_000, NOBODY)))
+    client.put("odd", owned(("No Name", "no uid")))
+    wait_names(client, [])
+    client.put("many", owned(*[("a", NOBODY)] * 256))
+    wait_names(client, [])
+    try:
+        client.put("more", owned(*[("a", NOBODY)] * 257))
+    except WatchError as err:
+        eq((err.code, err.fields), ("INVALID_ARGUMENT", ["metadata.ownerReferences"]))
+    else:
+        raise AssertionError("it was taken")
+
+
+@test
 def finalizers_hold_dependents_and_owners(t):
     client = Server(t).start().client()
     a = client.put("a", {"metadata": {"finalizers": ["x/y"]}})
