@@ -6,6 +6,18 @@
 
 #define COLLECT_MS 5 /* of one batch; whoever writes waits for it */
 
+/* Where the owner of a dependent is, if it is of this resource: beside it, or in the one namespace
+ * of what is not namespaced, which owns objects of every namespace. */
+static enum errc owner_namespace(struct batch *b, const struct key *dependent, struct str resource,
+                                 struct str *ret, struct err *err)
+{
+    CLEANUP(resource_definition_unrefp) struct resource_definition *d = NULL;
+    enum errc rc = batch_definition(b, resource, &d, err);
+    bool everywhere = (d != NULL && !d->namespaced) || str_eq(resource, STR(RESOURCE_RESOURCES));
+    *ret = everywhere ? STR(NAMESPACE_DEFAULT) : dependent->ns;
+    return rc;
+}
+
 /* Is there an object of this uid among those of that name, whatever their resource? */
 static enum errc owner_exists(struct batch *b, const struct key *dependent, const json_t *ref,
                               bool *ret, struct err *err)
@@ -33,13 +45,14 @@ static enum errc owner_exists(struct batch *b, const struct key *dependent, cons
         if (n == 0) {
             return OK;
         }
-        const struct key k = {
+        struct key k = {
             {resource, n},
-            dependent->ns, name
+            STR_EMPTY, name
         };
         CLEANUP(object_unrefp) struct object *o = NULL;
         row_t row = 0;
-        enum errc rc = batch_current(b, &k, &o, &row, err);
+        enum errc rc = owner_namespace(b, dependent, k.resource, &k.ns, err);
+        rc = rc == OK ? batch_current(b, &k, &o, &row, err) : rc;
         if (rc != OK) {
             return rc;
         }

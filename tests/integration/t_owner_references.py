@@ -94,6 +94,27 @@ def owners_of_any_name_and_number_are_taken_in_good_order(t):
 
 
 @test
+def what_is_not_namespaced_owns_in_every_namespace(t):
+    server = Server(t).start()
+    client = server.client()
+    definition = client.put("sites", {"kind": "Resource", "metadata": {"name": "sites"},
+                                      "spec": {"namespaced": False}}, resource="resources")
+    site = client.put("main", {}, resource="sites")
+    client.put("of-site", owned(("main", site.uid)), namespace="ci")
+    client.put("of-definition", owned(("sites", definition.uid)), namespace="ci")
+    time.sleep(0.5)
+    eq(names(client, {"resource": "all", "namespace": "ci"}), ["of-definition", "of-site"])
+    server.restart()
+    client = server.client()
+    time.sleep(0.5)
+    eq(names(client, {"resource": "all", "namespace": "ci"}), ["of-definition", "of-site"], "after a kill")
+    client.delete("main", resource="sites")
+    wait_names(client, ["of-definition", "sites"])
+    client.delete("sites", resource="resources")
+    wait_names(client, [])
+
+
+@test
 def finalizers_hold_dependents_and_owners(t):
     client = Server(t).start().client()
     a = client.put("a", {"metadata": {"finalizers": ["x/y"]}})
