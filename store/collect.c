@@ -195,11 +195,17 @@ enum errc collect_orphan(struct batch *b, const struct write *w, const struct ob
     struct dependents *d = b->store->dependents;
     struct str uid = object_uid(owner);
     struct key keys[ORPHANS_MAX + 1];
-    if (!dependents_complete(d)) {
-        (void)err_set(err, ERR_UNAVAILABLE,
-                      "the server is still finding out what depends on it; try again");
+    enum errc known = dependents_known(d);
+    if (known == ERR_UNAVAILABLE) {
+        (void)err_set(err, known, "the server is still finding out what depends on it; try again");
         err->retry_ms = 500;
-        return ERR_UNAVAILABLE;
+        return known;
+    }
+    if (known != OK) {
+        return err_set(
+            err, known,
+            "what depends on it is not known, since a stored object cannot be read: take "
+            "the ownerReferences out of its dependents first");
     }
     size_t n = dependents_of(d, uid, keys, ORPHANS_MAX + 1);
     enum errc rc = OK;

@@ -21,7 +21,8 @@ void collect_due(struct batch *b, struct collected *ret);
 void collect_done(struct store *s, struct collected *c, bool committed);
 
 /* Takes the references to the object that w deletes out of its dependents. Errors: ERR_UNAVAILABLE
- * while not all are known yet, ERR_LIMIT, and those of writing them. */
+ * while not all are known yet, ERR_DATA_LOSS if not all can be, ERR_LIMIT, and those of writing
+ * them. */
 enum errc collect_orphan(struct batch *b, const struct write *w, const struct object *owner,
                          struct err *err) NODISCARD;
 

@@ -39,7 +39,7 @@ struct dependents {
     struct dependent *by_key;
     struct owner *by_uid;
     TAILQ_HEAD(, dependent) due;
-    bool complete;
+    enum errc known; /* OK once the scan is over */
 };
 
 struct dependents *dependents_new(void)
@@ -47,6 +47,7 @@ struct dependents *dependents_new(void)
     struct dependents *d = mem_zalloc(sizeof *d);
     pthread_mutex_init(&d->mu, NULL);
     TAILQ_INIT(&d->due);
+    d->known = ERR_UNAVAILABLE;
     return d;
 }
 
@@ -222,19 +223,19 @@ void dependents_found(struct dependents *d, const struct key *k, struct str body
     pthread_mutex_unlock(&d->mu);
 }
 
-void dependents_set_complete(struct dependents *d)
+void dependents_scanned(struct dependents *d, enum errc outcome)
 {
     pthread_mutex_lock(&d->mu);
-    d->complete = true;
+    d->known = outcome;
     pthread_mutex_unlock(&d->mu);
 }
 
-bool dependents_complete(struct dependents *d)
+enum errc dependents_known(struct dependents *d)
 {
     pthread_mutex_lock(&d->mu);
-    bool yes = d->complete;
+    enum errc known = d->known;
     pthread_mutex_unlock(&d->mu);
-    return yes;
+    return known;
 }
 
 /* ---- What is to be looked at ----------------------------------------------------------------- */

@@ -21,9 +21,10 @@ void dependents_free(struct dependents *d); /* NULL is fine. */
 void dependents_committed(struct dependents *d, const struct commit *c);
 /* An object of the scan; one that is known already is left as it is. */
 void dependents_found(struct dependents *d, const struct key *k, struct str body);
-/* The scan is over: every dependent is known. */
-void dependents_set_complete(struct dependents *d);
-bool dependents_complete(struct dependents *d);
+/* Is every dependent known? ERR_UNAVAILABLE while the scan goes on; ERR_DATA_LOSS if it met an
+ * object that cannot be read: those behind it are known once they are written again. */
+void dependents_scanned(struct dependents *d, enum errc outcome);
+enum errc dependents_known(struct dependents *d);
 
 /* Takes the first ones to be looked at, at most max; new keys, to be freed with
  * dependents_keys_fini. What happens to their owners from now on makes them due again. */

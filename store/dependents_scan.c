@@ -3,9 +3,13 @@
  * reader. What is written meanwhile, the writer tells itself. */
 #include <assert.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "store/base/logline.h"
 #include "store/dependents.h"
 #include "store/view.h"
+
+#define RETRY_MS 20
 
 struct scan_job {
     struct read_job job;
@@ -44,6 +48,10 @@ static bool scan_step(struct read_job *job, struct engine_reader *r)
         j->begun = true;
     }
     enum errc rc = view_step(&j->walk, r, take_object, s, &err);
+    if (rc == ERR_UNAVAILABLE) {
+        /* The storage is failing, for other reads too. */
+        (void)nanosleep(&(struct timespec){.tv_nsec = RETRY_MS * 1000 * 1000}, NULL);
+    }
     if (rc == ERR_EXPIRED || rc == ERR_UNAVAILABLE) {
         view_walk_fini(&j->walk); /* again, from the beginning, as it is now */
         store_unpin(s, &j->pin);
@@ -53,9 +61,11 @@ static bool scan_step(struct read_job *job, struct engine_reader *r)
     if (rc == OK && !j->walk.end) {
         return false;
     }
-    if (rc == OK) {
-        dependents_set_complete(s->dependents);
+    if (rc != OK) {
+        log_error("not all owner references are known, since an object cannot be read: %s",
+                  err.msg);
     }
+    dependents_scanned(s->dependents, rc);
     writer_wake(s->writer);
     scan_free(j);
     return true;

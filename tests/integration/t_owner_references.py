@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Objects whose owners are all gone are deleted in the background, also when the server was killed in
 between; orphans lose their reference and stay."""
+import contextlib
 import json
+import sqlite3
 import time
 
 from watchtest import *
@@ -196,9 +198,36 @@ def the_work_is_found_again_after_a_kill(t):
         server.start()
         client = server.client()
         wait_names(client, ["keep", "kept"])
+        wait_until("the owner that is gone is forgotten", lambda: len(json.loads(
+            client.get("kept").json)["metadata"]["ownerReferences"]) == 1)
     head = client.head()
     time.sleep(0.5)
     eq(client.head(), head, "nothing more is done")
+
+
+@test
+def an_object_that_rotted_on_disk_makes_orphaning_say_so(t):
+    server = Server(t).start()
+    client = server.client()
+    a = client.put("a", {})
+    client.put("d", owned(("a", a.uid)))
+    server.stop()
+    with contextlib.closing(sqlite3.connect(server.db)) as db:
+        db.execute("UPDATE events SET body = cast(replace(body, 'ownerR', 'ownerr') AS BLOB) WHERE name = 'd'")
+        db.commit()
+    server.start()
+    client = server.client()
+
+    def refusal():
+        try:
+            client.delete("a", propagation=1)
+        except WatchError as err:
+            return err.reason != "UNAVAILABLE" and err
+        raise AssertionError("it was taken")
+
+    err = wait_until("the scan is over", refusal)
+    eq((err.code, client.head()), ("DATA_LOSS", 2), err.message)
+    eq(client.delete("a").result, 4, "without orphans it goes")
 
 
 if __name__ == "__main__":
