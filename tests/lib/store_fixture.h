@@ -22,6 +22,9 @@ void fixture_fini(struct fixture *f);
 void fixture_open(struct fixture *f);
 void fixture_close(struct fixture *f);
 
+/* How often a property is tried: n times, with WATCH_LONG=1 fifty times as often. */
+unsigned fixture_rounds(unsigned n);
+
 /* Waits for the answer; w->object is released unless keep. */
 enum errc fixture_write(struct fixture *f, struct write *w);
 /* Puts a whole document, {"metadata":{"labels":…},"spec":…}; labels and spec as JSON text. */

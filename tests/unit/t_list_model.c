@@ -394,10 +394,8 @@ static void sequence(unsigned number)
 static void every_read_shows_what_the_model_says(void **state)
 {
     (void)state;
-    const char *more = getenv("WATCH_ROUNDS");
-    unsigned n = more != NULL ? (unsigned)atoi(more) : SEQUENCES;
     model = mem_zalloc(sizeof *model);
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < fixture_rounds(SEQUENCES); i++) {
         print_message("sequence %u\n", i);
         sequence(i);
     }

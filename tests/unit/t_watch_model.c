@@ -665,7 +665,7 @@ static void run(unsigned long long start_seed, int steps, size_t log_bytes, int6
 static void watchers_see_exactly_the_models_history(void **state)
 {
     (void)state;
-    for (unsigned long long s = 1; s <= 4; s++) {
+    for (unsigned long long s = 1; s <= fixture_rounds(4); s++) {
         run(s * 7919 + s / 2, 3000, 0, 0);
     }
 }
@@ -673,7 +673,7 @@ static void watchers_see_exactly_the_models_history(void **state)
 static void watchers_behind_a_small_log_read_history_without_a_seam(void **state)
 {
     (void)state;
-    for (unsigned long long s = 1; s <= 4; s++) {
+    for (unsigned long long s = 1; s <= fixture_rounds(4); s++) {
         run(s * 104729 + s / 2, 3000, 4096, 0);
     }
 }
@@ -681,7 +681,7 @@ static void watchers_behind_a_small_log_read_history_without_a_seam(void **state
 static void watchers_survive_a_short_history_or_expire_honestly(void **state)
 {
     (void)state;
-    for (unsigned long long s = 1; s <= 4; s++) {
+    for (unsigned long long s = 1; s <= fixture_rounds(4); s++) {
         run(s * 1299709 + s / 2, 3000, 4096, 300);
     }
 }
