@@ -3,8 +3,10 @@
 """What Kubernetes' own tests demand of a watch (storage/testing/watcher_tests.go), in our words: a start
 is explicit, there is one version for the whole store, and failures are statuses. The ids in the comments
 are those of the table in README.md."""
+import contextlib
 import itertools
 import json
+import sqlite3
 import threading
 import time
 
@@ -130,6 +132,28 @@ def a_version_is_exclusive_and_a_deletion_has_its_own(t):
     event = stream.event()
     eq(shape(event), (DELETED, "a", {"n": 2}, deleted))
     eq(doc(event)["metadata"]["resourceVersion"], str(deleted), "in the document too")
+
+
+# W12
+@test
+def a_damaged_event_ends_what_reads_it_and_nothing_else(t):
+    case = Case(t)
+    for n in range(4):
+        case.put("a", {"n": n})
+    case.put("b", {"n": 0})
+    case.server.stop()
+    with contextlib.closing(sqlite3.connect(case.server.db)) as db:
+        db.execute("UPDATE events SET body = cast(replace(body, '\"n\":1', '\"n\":7') AS BLOB) WHERE rv = 2")
+        db.commit()
+    case.client = case.server.start().client()
+    items, error = case.client.watch("objects", start=0).until_end()
+    eq(error.code, "DATA_LOSS", error.message)
+    assert all(getattr(i, "object", None) is None or i.object.resource_version < 2 for i in items), items
+    behind, live = case.watch("objects", start=2), case.watch("objects", start="now")
+    eq([shape(e)[1:3] for e in case.watch("objects").until_synced()[0]], [("a", {"n": 3}), ("b", {"n": 0})])
+    eq([behind.event().object.resource_version for _ in range(3)], [3, 4, 5])
+    rv = case.put("a", {"n": 9})
+    eq([shape(s.event()) for s in (behind, live)], [(MODIFIED, "a", {"n": 9}, rv)] * 2)
 
 
 # W14
