@@ -37,10 +37,11 @@ else
     echo "built $bin/watchd and $bin/watchctl"
 fi
 
-# start PORT: port 0 lets the system choose; afterwards it is always the same one.
+# On a Unix socket: a port that the system chose could be somebody else's after a kill.
+export WATCHCTL_SERVER=unix:$work/demo.sock
 start() {
     : > "$work/address"
-    "$bin/watchd" --db "$work/demo.db" --listen "127.0.0.1:$1" > "$work/address" 2>> "$work/server.log" &
+    "$bin/watchd" --db "$work/demo.db" --listen "$WATCHCTL_SERVER" > "$work/address" 2>> "$work/server.log" &
     server=$!
     for _ in $(seq 300); do
         grep -q '^listening on ' "$work/address" && return
@@ -51,10 +52,8 @@ start() {
 }
 
 say "2. Start a server"
-start 0
-address=$(sed -n 's/^listening on //p' "$work/address")
-export WATCHCTL_SERVER=$address
-echo "watchd --db demo.db --listen 127.0.0.1:0   # listening on $address"
+start
+echo "watchd --db demo.db --listen unix:demo.sock"
 
 say "3. Put and get objects"
 show put greeting '{"text":"hello"}'
@@ -83,7 +82,7 @@ for round in 1 2 3; do
     kill -9 "$server"
     wait "$server" 2> /dev/null || true
     echo "killed the server, round $round; the watch has seen $(wc -l < "$work/events") events"
-    start "${address##*:}"
+    start
 done
 wait "$load" || { cat "$work/import"; echo "the import failed"; exit 1; }
 load=0

@@ -397,7 +397,7 @@ def opening_and_closing_leaves_nothing_behind(t):
         client = case.server.client()
         for i in range(rounds(100, short=15)):
             stream = client.watch("objects", bookmark_ms=1, client_id=f"c{seed}")
-            if (i + seed) % 3:
+            if (i + seed) % 3 or (i + seed) % 5 == 0:
                 stream.started()
             if (i + seed) % 5 == 0:
                 client.call("Unsubscribe", client_id=f"c{seed}")

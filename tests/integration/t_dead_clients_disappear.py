@@ -29,7 +29,7 @@ class Relay:
         while True:
             try:
                 near, _ = self.listener.accept()
-                far = socket.create_connection(("127.0.0.1", self.port_to))
+                far = socket.create_connection((HOST, self.port_to))
             except OSError:
                 return
             self.sockets += [near, far]

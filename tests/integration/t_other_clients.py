@@ -92,7 +92,7 @@ def buf_curl_by_reflection(t):
         assert (done.returncode == 0) == (code == 0), f"{args}: {done}"
         return done
 
-    url = f"http://127.0.0.1:{server.port}"
+    url = f"http://{server.address}"
     services = curl("--list-services", url).stdout.split()
     for service in SERVICES:
         if "reflection" not in service:

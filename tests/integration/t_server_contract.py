@@ -371,7 +371,7 @@ def garbage_on_the_port_harms_nobody(t):
     for payload in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\0" * 10000, os.urandom(5000),
                     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 100, b""):
         for _ in range(5):
-            with socket.create_connection(("127.0.0.1", server.port)) as s:
+            with socket.create_connection((HOST, server.port)) as s:
                 s.sendall(payload)
                 s.settimeout(0.2)
                 try:
@@ -380,7 +380,7 @@ def garbage_on_the_port_harms_nobody(t):
                     pass
         client.put("a", {"n": payload[:20].hex()})
     before = server.fds()
-    silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(50)]
+    silent = [socket.create_connection((HOST, server.port)) for _ in range(50)]
     client.put("b", {"n": 1})
     for s in silent:
         s.close()

@@ -6,6 +6,7 @@ import random
 import shutil
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -18,6 +19,8 @@ LONG = "--long" in sys.argv or os.environ.get("WATCH_LONG") == "1"
 SHORT = not LONG and os.environ.get("WATCH_SHORT") == "1"
 
 _tests = []
+# What threads ended with: a writer that died unseen would make its test prove nothing.
+_died = []
 
 
 def rounds(default, long=None, short=None):
@@ -77,6 +80,7 @@ def test(fn):
 
 def run_one(fn, seed):
     t = Test(fn.__name__, f"{seed}-{fn.__name__}")
+    _died.clear()
     begin = time.monotonic()
     failure, skipped = None, None
     try:
@@ -89,7 +93,7 @@ def run_one(fn, seed):
             t.finish()
             raise
     late = t.finish()
-    failure = failure or late
+    failure = failure or next(iter(_died), None) or late
     took = time.monotonic() - begin
     if not failure:
         shutil.rmtree(t.dir, ignore_errors=True)
@@ -112,6 +116,7 @@ def main(need_server=True):
     """Arguments: --long, and parts of names of tests to run."""
     # A silent hang tells nothing: shortly before the time limit of CTest every thread says where
     # it is.
+    threading.excepthook = lambda args: _died.append(args.exc_value or args.exc_type())
     faulthandler.dump_traceback_later(float(os.environ.get("WATCH_HANG_S", "280")), exit=False)
     if need_server and not os.path.exists(os.path.join(BIN, "watchd")):
         print("WATCH_BIN does not name a folder with watchd in it", flush=True)

@@ -9,9 +9,12 @@ import time
 
 from .api import Client
 
-__all__ = ["BIN", "Server", "SLOW", "wait_until", "ServerExit"]
+__all__ = ["BIN", "HOST", "Server", "SLOW", "wait_until", "ServerExit"]
 
 BIN = os.environ.get("WATCH_BIN", "")
+# A loopback address of this program's own. Connections on loopback come from 127.0.0.1 and from any
+# port; there, one of somebody else could hold the port of a server that is just being restarted.
+HOST = f"127.{64 + (os.getpid() >> 16 & 63)}.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
 # Builds with sanitizers are slower; every timeout is stretched by this.
 SLOW = float(os.environ.get("WATCH_SLOW", "1"))
 
@@ -58,7 +61,7 @@ class Server:
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{HOST}:{self.port}"
 
     @property
     def unix(self):
@@ -104,7 +107,7 @@ class Server:
             time.sleep(0.001)
         self.stdout = lines
         for line in lines:
-            match = re.fullmatch(r"listening on 127\.0\.0\.1:(\d+)", line)
+            match = re.fullmatch(rf"listening on {re.escape(HOST)}:(\d+)", line)
             if match:
                 assert self.port in (0, int(match[1])), f"another port: {line}"
                 self.port = int(match[1])
