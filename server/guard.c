@@ -11,11 +11,13 @@
  *     by the frames. */
 #include "server/guard.h"
 
+#include <errno.h>
 #include <grpc/support/alloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -40,6 +42,7 @@ struct guest {
     struct frames frames;
     uint32_t unended; /* requests, as counted */
     uint32_t turn;    /* (3): of frames.cost */
+    ino_t socket;     /* tells it from a later user of its descriptor */
     bool watched;     /* it is a connection of ours */
     bool cut;
 };
@@ -91,6 +94,36 @@ static struct guest *guest_of(struct guard *g, int fd)
     return &g->by_fd[at];
 }
 
+/* For (4) it has `more` and no longer `less`. */
+static void count(struct guard *g, struct guest *c, uint32_t more, uint32_t less)
+{
+    c->unbounded = c->unbounded + more - less;
+    if (!c->cut) {
+        g->unbounded = g->unbounded + more - less;
+    }
+}
+
+static void count_unended(struct guard *g, struct guest *c)
+{
+    uint32_t n = (uint32_t)c->frames.n_unended;
+    count(g, c, n, c->unended);
+    c->unended = n;
+}
+
+/* Its requests will not come to their end. */
+static void end_frames(struct guard *g, struct guest *c)
+{
+    frames_fini(&c->frames);
+    count_unended(g, c);
+}
+
+/* 0: the descriptor is no socket, or closed. */
+static ino_t socket_of(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) ? st.st_ino : 0;
+}
+
 /* What it still has is about to go, and does not count for (4) any more. */
 static void cut(struct guard *g, struct guest *c, int fd, const char *why)
 {
@@ -110,47 +143,34 @@ static void cut(struct guard *g, struct guest *c, int fd, const char *why)
     (void)shutdown(fd, SHUT_RDWR);
 }
 
-/* (4) */
+/* (4) A connection that gRPC core closed by itself still counts, until it is looked at here. */
 static void cut_worst(struct guard *g)
 {
-    size_t worst = 0;
-    for (size_t i = 1; i < g->cap; i++) {
-        uint32_t most = worst != 0 ? g->by_fd[worst].unbounded : 0;
-        if (!g->by_fd[i].cut && g->by_fd[i].unbounded > most) {
-            worst = i;
+    while (g->unbounded > OPEN_TOGETHER) {
+        size_t worst = 0;
+        for (size_t i = 1; i < g->cap; i++) {
+            uint32_t most = worst != 0 ? g->by_fd[worst].unbounded : 0;
+            if (!g->by_fd[i].cut && g->by_fd[i].unbounded > most) {
+                worst = i;
+            }
         }
-    }
-    if (worst != 0) {
-        cut(g, &g->by_fd[worst], (int)worst, "all connections together have too many calls open");
-    }
-}
-
-/* For (4) it has `more` and no longer `less`. */
-static void count(struct guard *g, struct guest *c, uint32_t more, uint32_t less)
-{
-    c->unbounded = c->unbounded + more - less;
-    if (!c->cut) {
-        g->unbounded = g->unbounded + more - less;
+        if (worst == 0) {
+            return;
+        }
+        struct guest *c = &g->by_fd[worst];
+        if (c->socket == socket_of((int)worst)) {
+            cut(g, c, (int)worst, "all connections together have too many calls open");
+            return;
+        }
+        end_frames(g, c);
+        g->unbounded -= c->unbounded;
+        c->cut = true;
     }
 }
 
 void guard_turn(struct guard *g)
 {
     atomic_fetch_add_explicit(&g->turn, 1, memory_order_relaxed);
-}
-
-static void count_unended(struct guard *g, struct guest *c)
-{
-    uint32_t n = (uint32_t)c->frames.n_unended;
-    count(g, c, n, c->unended);
-    c->unended = n;
-}
-
-/* Its requests will not come to their end. */
-static void end_frames(struct guard *g, struct guest *c)
-{
-    frames_fini(&c->frames);
-    count_unended(g, c);
 }
 
 void guard_connected(struct guard *g, int fd)
@@ -160,6 +180,7 @@ void guard_connected(struct guard *g, int fd)
     c->cancels = 0;
     end_frames(g, c);
     frames_init(&c->frames, OPEN_MAX);
+    c->socket = socket_of(fd);
     c->watched = true;
     c->cut = false;
     pthread_mutex_unlock(&g->mu);
@@ -185,29 +206,38 @@ static bool pass(struct guard *g, struct guest *c, int fd, const struct msghdr *
         cut(g, c, fd, "it begins more calls at once than it may have open");
     } else if (!few || c->open + c->unended > OPEN_MAX) {
         cut(g, c, fd, "it has too many calls open");
-    } else if (g->unbounded > OPEN_TOGETHER) {
+    } else {
         cut_worst(g);
     }
     return !c->cut;
+}
+
+/* Was this the last that is read from a connection? */
+static bool is_its_end(ssize_t n, int error)
+{
+    return n == 0 || (n < 0 && error != EAGAIN && error != EWOULDBLOCK && error != EINTR);
 }
 
 /* Overrides the C library's. */
 __attribute__((visibility("default"))) ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 {
     ssize_t n = syscall(SYS_recvmsg, fd, m, flags);
+    int error = errno;
     struct guard *g = atomic_load_explicit(&the_guard, memory_order_acquire);
-    if (n < 0 || fd <= 0 || g == NULL || (flags & (MSG_ERRQUEUE | MSG_PEEK)) != 0) {
+    bool ended = is_its_end(n, error);
+    if ((n < 0 && !ended) || fd <= 0 || g == NULL || (flags & (MSG_ERRQUEUE | MSG_PEEK)) != 0) {
         return n;
     }
     pthread_mutex_lock(&g->mu);
     struct guest *c = guest_of(g, fd);
-    if (n == 0) {
+    if (ended) {
         end_frames(g, c);
     } else if (c->watched && (c->cut || !pass(g, c, fd, m, (size_t)n))) {
         end_frames(g, c);
         n = 0;
     }
     pthread_mutex_unlock(&g->mu);
+    errno = error;
     return n;
 }
 
@@ -239,7 +269,7 @@ struct visit guard_enter(struct guard *g, grpc_call *call, const grpc_metadata_a
     count(g, c, v.weight, 0);
     if (v.fd > 0 && c->open + c->unended > OPEN_MAX) { /* (1) */
         cut(g, c, v.fd, "it has too many calls open");
-    } else if (g->unbounded > OPEN_TOGETHER) {
+    } else {
         cut_worst(g);
     }
     pthread_mutex_unlock(&g->mu);

@@ -185,6 +185,62 @@ def each_connection_below_its_limit(t):
     assert counter(client, "watchd_connections_cut_total") in (15, 16)
 
 
+PING, PONG = frame(6, 0, 0, b"are read"), frame(6, 1, 0, b"are read")
+
+
+def reset(s):
+    """Closes it so that the peer hears of a reset, not of an end."""
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()
+
+
+def break_protocol(s):
+    """The peer closes, and reads nothing more."""
+    s.sendall(frame(4, 0, 0, b"no settings"))
+    try:
+        while s.recv(1 << 16):
+            pass
+    except ConnectionResetError:
+        pass
+
+
+def requests_leave_with_their_connections(t, leave):
+    """Four connections have 16,000 requests that did not come to their end, and leave, which frees
+    their descriptors; one of before begins as many as a connection may, and nobody has too many."""
+    server = Server(t).start()
+    client = server.client()
+    client.put("honest", {"n": 1})
+    connections = counter(client, "watchd_connections")
+    leaving = [connect(server.address) for _ in range(4)]
+    staying = connect(server.address)
+    for s in (*leaving, staying):
+        s.settimeout(20 * SLOW)
+        if s is staying:
+            for one in leaving:
+                leave(one)
+            wait_until("they are gone", lambda: counter(client, "watchd_connections") == connections + 1)
+        s.sendall(calls(PUT, NOTHING, 4000) + PING)
+        answer = b""
+        while PONG not in answer:
+            more = s.recv(1 << 16)
+            assert more, "a connection below its limit was closed"
+            answer += more
+    eq(counter(client, "watchd_connections_cut_total"), 0)
+    assert "cut off" not in server.log(), server.log()
+    staying.close()
+    client.put("honest", {"n": 2})
+
+
+@test
+def a_reset_takes_its_requests_along(t):
+    requests_leave_with_their_connections(t, reset)
+
+
+@test
+def a_connection_closed_by_grpc_core_takes_its_requests_along(t):
+    requests_leave_with_their_connections(t, break_protocol)
+
+
 @test
 def calls_that_grpc_core_ends_by_itself(t):
     """Messages that are too large do not come to us. One after the other they are no flood, also
