@@ -25,8 +25,8 @@ static bool listed(const char *list, const char *word)
 const struct command *command_find(const char *name)
 {
     for (size_t i = 0; i < commands_count; i++) {
-        if (strcmp(commands[i].name, name) == 0 || listed(commands[i].aliases, name)) {
-            return &commands[i];
+        if (strcmp(commands[i]->name, name) == 0 || listed(commands[i]->aliases, name)) {
+            return commands[i];
         }
     }
     return NULL;
@@ -37,7 +37,7 @@ const char *command_nearest(const char *name)
     const char *names[64];
     size_t n = 0;
     for (size_t i = 0; i < commands_count && n < 64; i++) {
-        names[n++] = commands[i].name;
+        names[n++] = commands[i]->name;
     }
     return nearest_word(name, names, n);
 }
@@ -58,8 +58,8 @@ size_t command_options(const struct command *c, struct option ret[COMMAND_OPTION
 static const struct option *any_option(const char *name, size_t n, char letter)
 {
     for (size_t i = 0; i <= commands_count; i++) {
-        const struct option *table = i < commands_count ? commands[i].options : global_options;
-        size_t count = i < commands_count ? commands[i].n_options : global_options_count;
+        const struct option *table = i < commands_count ? commands[i]->options : global_options;
+        size_t count = i < commands_count ? commands[i]->n_options : global_options_count;
         for (size_t k = 0; k < count; k++) {
             bool same = n > 0 ? strlen(table[k].name) == n && strncmp(table[k].name, name, n) == 0
                               : table[k].letter == letter;

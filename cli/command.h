@@ -32,7 +32,7 @@ struct command {
     int (*run)(struct cli *cli, const struct words *words);
 };
 
-extern const struct command commands[];
+extern const struct command *const commands[]; /* as help lists them */
 extern const size_t commands_count;
 extern const struct option global_options[];
 extern const size_t global_options_count;

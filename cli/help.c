@@ -31,7 +31,7 @@ int help_general(FILE *to)
     buf_adds(&out, STR("watchctl reads, writes and watches the objects of watchd.\n\n"
                        "Usage: watchctl COMMAND [OPTION]… [ARGUMENT]…\n\nCommands:\n"));
     for (size_t i = 0; i < commands_count; i++) {
-        buf_printf(&out, "  %-15s %s\n", commands[i].name, commands[i].summary);
+        buf_printf(&out, "  %-15s %s\n", commands[i]->name, commands[i]->summary);
     }
     buf_adds(&out, STR("\nOptions of all commands:\n"));
     options_help(global_options, global_options_count, &out);
@@ -123,7 +123,7 @@ static void completion_bash(struct buf *out)
             "        case \"${COMP_WORDS[i]}\" in\n"
             "        -*) ;;\n"));
     for (size_t i = 0; i < commands_count; i++) {
-        const struct command *c = &commands[i];
+        const struct command *c = commands[i];
         buf_printf(out, "        %s) command=%s; options='", c->name, c->name);
         completion_options(c, out);
         buf_addc(out, '\'');
@@ -144,7 +144,7 @@ static void completion_bash(struct buf *out)
             "    if [[ -z $command && $word != -* ]]; then\n"
             "        COMPREPLY=($(compgen -W '"));
     for (size_t i = 0; i < commands_count; i++) {
-        buf_printf(out, "%s%s", i > 0 ? " " : "", commands[i].name);
+        buf_printf(out, "%s%s", i > 0 ? " " : "", commands[i]->name);
     }
     buf_adds(out, STR("' -- \"$word\"))\n"
                       "    elif [[ $word == -* ]]; then\n"
@@ -159,7 +159,7 @@ static void completion_bash(struct buf *out)
                       "        import) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
                       "        help) COMPREPLY=($(compgen -W '"));
     for (size_t i = 0; i < commands_count; i++) {
-        buf_printf(out, "%s%s", i > 0 ? " " : "", commands[i].name);
+        buf_printf(out, "%s%s", i > 0 ? " " : "", commands[i]->name);
     }
     buf_adds(out,
              STR("' -- \"$word\")) ;;\n"

@@ -15,14 +15,9 @@
 #include "store/base/logline.h"
 #include "store/base/metric.h"
 
-#define IDLE_BOOKMARK_FACTOR 6
-#define INTERVAL_MIN_MS      100
-#define FINAL_GRACE_MS       1000
-#define OVERDUE_MS           5000 /* after the client's own limit */
-/* Our own bookmarks come in steps, so that many idle streams wake the thread seldom. */
-#define BOOKMARK_STEP_MS 100
+#define FINAL_GRACE_MS 1000
 
-#define TO(state)        (1u << (state))
+#define TO(state)      (1u << (state))
 static const unsigned moves[] = {
     [STREAM_NEW] = TO(STREAM_SENDING) | TO(STREAM_FINAL),
     [STREAM_IDLE] = TO(STREAM_READY) | TO(STREAM_FINAL) | TO(STREAM_GONE),
@@ -219,39 +214,6 @@ void stream_end(struct stream *s, const struct err *err, bool bookmark, mono_ms_
     }
 }
 
-/* ---- Bookmarks and other times -------------------------------------------------------------- */
-
-static mono_ms_t own_interval(const struct stream *s)
-{
-    return s->owner->srv->config->bookmark_ms;
-}
-
-static mono_ms_t stepped(mono_ms_t at)
-{
-    return (at + BOOKMARK_STEP_MS - 1) / BOOKMARK_STEP_MS * BOOKMARK_STEP_MS;
-}
-
-static void set_timer(struct stream *s)
-{
-    mono_ms_t at = s->bookmark_at;
-    if (s->end_at != 0 && s->end_at < at) {
-        at = s->end_at;
-    }
-    timers_set(&s->owner->timers, &s->timer, at);
-}
-
-static void schedule_bookmark(struct stream *s, mono_ms_t now)
-{
-    if (s->interval_ms != 0) {
-        s->bookmark_at += s->interval_ms;
-        if (s->bookmark_at <= now) {
-            s->bookmark_at = now + s->interval_ms;
-        }
-    } else {
-        s->bookmark_at = stepped(now + own_interval(s));
-    }
-}
-
 void stream_bookmark(struct stream *s)
 {
     s->bookmark_due = true;
@@ -259,33 +221,6 @@ void stream_bookmark(struct stream *s)
     if (s->state == STREAM_IDLE) {
         move(s, STREAM_READY);
     }
-}
-
-void stream_timer_due(struct stream *s, mono_ms_t now)
-{
-    if (s->state == STREAM_CLOSING || s->state == STREAM_FINAL) {
-        CLEANUP(freep) struct err *end = TAKE(s->end);
-        struct err unread;
-        if (s->state == STREAM_CLOSING) {
-            leave(s);
-        }
-        (void)err_set(&unread, ERR_TOO_SLOW, "the watch was over, but its end was not read");
-        status_cancel(s->call, end != NULL ? end : &unread); /* nothing is cut off with OK */
-        return;
-    }
-    if (s->end_at != 0 && now >= s->end_at) {
-        stream_end(s, NULL, true, OVERDUE_MS);
-        return;
-    }
-    if (now >= s->bookmark_at) {
-        rv_t rv = watcher_rv(s->watcher);
-        if (s->interval_ms != 0 || rv != s->bookmarked_rv ||
-            now - s->bookmarked_at >= own_interval(s) * IDLE_BOOKMARK_FACTOR) {
-            stream_bookmark(s);
-        }
-        schedule_bookmark(s, now);
-    }
-    set_timer(s);
 }
 
 /* ---- The beginning ----------------------------------------------------------------------------
@@ -362,20 +297,7 @@ static void open_stream(struct task *t)
     metric_add(M_WATCHES, 1);
     registry_add(&f->registry, s);
     s->opened_at = now; /* the watch set names it as ready by itself */
-    s->bookmarked_at = now;
-    s->bookmarked_rv = watcher_rv(s->watcher);
-    if (s->interval_ms != 0) {
-        s->interval_ms = s->interval_ms < INTERVAL_MIN_MS ? INTERVAL_MIN_MS : s->interval_ms;
-        s->bookmark_at = now + s->interval_ms;
-    } else {
-        /* At any time within its second half, so that streams opened together do not stay so. */
-        mono_ms_t half = own_interval(s) / 2;
-        s->bookmark_at = stepped(now + half + (mono_ms_t)random_below((uint64_t)half + 1));
-    }
-    if (duration != 0) {
-        s->end_at = duration > INT64_MAX / 2 ? 0 : now + (mono_ms_t)duration;
-    }
-    set_timer(s);
+    stream_times_begin(s, duration, now);
     listen_for_leaving(s);
     greet(s, now);
 }
@@ -393,7 +315,7 @@ static void sent(struct tag *t, bool ok)
             leave(s); /* the peer's leaving will be told, too */
         } else if (s->state == STREAM_CLOSING) {
             CLEANUP(freep) struct err *end = TAKE(s->end);
-            finish(s, end, s->end_bookmark, end != NULL ? FINAL_GRACE_MS : OVERDUE_MS);
+            finish(s, end, s->end_bookmark, end != NULL ? FINAL_GRACE_MS : STREAM_OVERDUE_MS);
         } else {
             move(s, s->pull_due || s->bookmark_due ? STREAM_READY : STREAM_IDLE);
         }

@@ -26,6 +26,8 @@
 
 struct fanout;
 
+#define STREAM_OVERDUE_MS 5000 /* for the end to be read, after the client's own limit */
+
 enum stream_state {
     STREAM_NEW,
     STREAM_IDLE,
@@ -93,7 +95,6 @@ void stream_submit(struct stream *s);
 void stream_wake(struct stream *s);
 /* It is READY, and is no longer afterwards. */
 void stream_pump(struct stream *s, mono_ms_t now);
-void stream_timer_due(struct stream *s, mono_ms_t now);
 
 /* A bookmark as soon as one can be sent. */
 void stream_bookmark(struct stream *s);
@@ -102,6 +103,10 @@ void stream_bookmark(struct stream *s);
 void stream_end(struct stream *s, const struct err *err, bool bookmark, mono_ms_t grace_ms);
 /* Ends it at once. */
 void stream_cut(struct stream *s, const struct err *err);
+
+/* Its bookmarks and its own limit (0: none) count from now. Its timer is due (stream_times.c). */
+void stream_times_begin(struct stream *s, uint64_t duration_ms, mono_ms_t now);
+void stream_timer_due(struct stream *s, mono_ms_t now);
 
 struct str stream_client_id(const struct stream *s);
 

@@ -393,7 +393,7 @@ static void every_command_has_help_with_its_options(void **state)
     static struct outcome o;
     static struct outcome again;
     for (size_t i = 0; i < commands_count; i++) {
-        const struct command *c = &commands[i];
+        const struct command *c = commands[i];
         CLEANUP(freep) char *by_option = mem_printf("%s --help", c->name);
         CLEANUP(freep) char *by_command = mem_printf("help %s", c->name);
         run(by_option, "", &o);
@@ -412,7 +412,7 @@ static void every_command_has_help_with_its_options(void **state)
     run("--help", "", &o);
     assert_int_equal(o.code, 0);
     for (size_t i = 0; i < commands_count; i++) {
-        assert_case(strstr(o.out, commands[i].name) != NULL, commands[i].name);
+        assert_case(strstr(o.out, commands[i]->name) != NULL, commands[i]->name);
     }
     run("help", "", &again);
     assert_string_equal(o.out, again.out);
@@ -430,7 +430,7 @@ static void an_option_is_the_same_in_all_commands(void **state)
     size_t n = 0;
     for (size_t i = 0; i < commands_count; i++) {
         struct option own[COMMAND_OPTIONS_MAX];
-        size_t count = command_options(&commands[i], own);
+        size_t count = command_options(commands[i], own);
         for (size_t k = 0; k < count; k++) {
             assert_true(n < COUNT(all));
             all[n++] = own[k];
@@ -455,7 +455,7 @@ static void every_example_is_a_right_line(void **state)
     static struct outcome o;
     for (size_t i = 0; i < commands_count; i++) {
         CLEANUP(freep)
-        char *examples = mem_strdup(commands[i].examples != NULL ? commands[i].examples : "");
+        char *examples = mem_strdup(commands[i]->examples != NULL ? commands[i]->examples : "");
         char *rest = examples;
         for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
             /* Up to a pipe or a redirection; files are not there. */
@@ -467,7 +467,7 @@ static void every_example_is_a_right_line(void **state)
             if (!whole) {
                 *end = '\0';
             }
-            bool watch = commands[i].run == watch_run;
+            bool watch = commands[i]->run == watch_run;
             CLEANUP(freep) char *run_line = mem_printf("%s%s", line + 9, watch ? " --for 1ms" : "");
             run(run_line, "", &o);
             if (o.code == 2 || o.code == 9) {
