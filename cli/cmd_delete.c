@@ -56,8 +56,8 @@ static int delete_collection(struct cli *cli, const struct words *words, const c
     while (code == 0) {
         struct watch_deleted_page page;
         struct watch_error error;
-        if (watch_delete_collection(cli->client, &selection, cli->options.dry_run, 0, next, &page,
-                                    &error) != WATCH_OK) {
+        if (watch_delete_collection(cli->client, &selection, cli->options.field_manager,
+                                    cli->options.dry_run, 0, next, &page, &error) != WATCH_OK) {
             return cli_complain(cli, &error);
         }
         for (size_t i = 0; i < page.n; i++) {

@@ -21,7 +21,7 @@ static const char *cause_word(enum watch_cause cause)
     static const char *const words[] = {
         [WATCH_CAUSE_STATE] = "<compacted>", [WATCH_CAUSE_CREATED] = "created",
         [WATCH_CAUSE_UPDATED] = "updated",   [WATCH_CAUSE_REMOVED] = "deleted",
-        [WATCH_CAUSE_EXPIRED] = "expired",
+        [WATCH_CAUSE_EXPIRED] = "expired",   [WATCH_CAUSE_EXPIRING] = "expiring",
     };
     return (size_t)cause < sizeof(words) / sizeof(words[0]) ? words[cause] : "<unknown>";
 }

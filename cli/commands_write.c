@@ -133,6 +133,7 @@ static const struct option delete_options[] = {
     {IF_RV},
     {IF_UID},
     {IGNORE_NOT_FOUND},
+    {FIELD_MANAGER},
     {DRY_RUN},
     {OUTPUT, .value = "name|json"},
 };

@@ -114,9 +114,9 @@ struct wire_write_request {
     bool return_object;
     uint64_t ttl_ms; /* Put, Patch */
     bool no_ttl;
-    struct str field_manager; /* Put, Patch */
-    bool generate_name;       /* Put */
-    bool force;               /* Patch */
+    struct str field_manager;
+    bool generate_name; /* Put */
+    bool force;         /* Patch */
 };
 struct wire_write_response {
     struct wire_object object;
@@ -168,6 +168,7 @@ struct wire_delete_collection_request {
     int propagation; /* enum wire_propagation */
     uint32_t limit;
     struct str continue_token;
+    struct str field_manager;
 };
 /* Decoding side; the server appends outcomes one by one. */
 struct wire_delete_collection_response {
@@ -289,6 +290,7 @@ enum wire_cause {
     WIRE_CAUSE_EXPIRED = 4,
     WIRE_CAUSE_ENTERED = 5,
     WIRE_CAUSE_LEFT = 6,
+    WIRE_CAUSE_EXPIRING = 7,
 };
 struct wire_revision {
     struct wire_object object;

@@ -159,7 +159,8 @@ static void plan_kind(struct plan *p, const struct event *ev, enum event_form fo
 _Static_assert((int)CAUSE_CREATED == (int)WIRE_CAUSE_CREATED &&
                    (int)CAUSE_UPDATED == (int)WIRE_CAUSE_UPDATED &&
                    (int)CAUSE_DELETED == (int)WIRE_CAUSE_DELETED &&
-                   (int)CAUSE_EXPIRED == (int)WIRE_CAUSE_EXPIRED,
+                   (int)CAUSE_EXPIRED == (int)WIRE_CAUSE_EXPIRED &&
+                   (int)CAUSE_EXPIRING == (int)WIRE_CAUSE_EXPIRING,
                "stored causes are those on the wire");
 
 static void plan_event(struct plan *p, const struct event *ev, enum event_form form, bool previous)

@@ -8,6 +8,7 @@ enum {
     COLLECTION_PROPAGATION,
     COLLECTION_LIMIT,
     COLLECTION_CONTINUE,
+    COLLECTION_MANAGER,
 };
 enum { MANY_OUTCOMES = 1, COLLECTED_CONTINUE, TRANSACTED_RV = 2 };
 enum { TRANSACT_OPERATIONS = 1, TRANSACT_DRY_RUN, TRANSACT_REQUEST_ID, TRANSACT_RETURN_OBJECTS };
@@ -53,6 +54,7 @@ enum errc wire_read_delete_collection_request(struct arena *a, struct str in,
         ret->propagation = (int)m->propagation;
         ret->limit = m->limit;
         ret->continue_token = str_of(m->continue_token);
+        ret->field_manager = str_of(m->field_manager);
     }
     return code;
 }
@@ -65,6 +67,7 @@ void wire_write_delete_collection_request(const struct wire_delete_collection_re
     pb_add_u64(out, COLLECTION_PROPAGATION, (uint64_t)m->propagation);
     pb_add_u64(out, COLLECTION_LIMIT, m->limit);
     pb_add_str(out, COLLECTION_CONTINUE, m->continue_token);
+    pb_add_str(out, COLLECTION_MANAGER, m->field_manager);
 }
 
 enum errc wire_read_delete_collection_response(struct arena *a, struct str in,

@@ -42,6 +42,7 @@ static const struct write_numbers delete_numbers = {
     .request_id = 4,
     .return_object = 5,
     .propagation = 6,
+    .field_manager = 7,
 };
 
 static enum errc precondition_of(const Watch__V1__Precondition *m, struct precondition *ret,
@@ -119,6 +120,7 @@ enum errc wire_delete_of(const Watch__V1__DeleteRequest *m, struct wire_write_re
         .dry_run = m->dry_run,
         .return_object = m->return_object,
         .propagation = (int)m->propagation,
+        .field_manager = str_of(m->field_manager),
     };
     wire_key_of(m->key, &ret->key);
     enum errc code = precondition_of(m->precondition, &ret->pre, err);

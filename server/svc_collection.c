@@ -35,6 +35,7 @@ struct collection {
     struct selections *selections;
     uint8_t token[POSITION_MAX]; /* list.after borrows from it */
     bool dry_run, orphan;
+    struct str field_manager; /* in the call's arena */
     struct doomed *items[PAGE_MAX];
     size_t n;
     atomic_size_t pending; /* deletes under way; one more while they are submitted */
@@ -162,6 +163,7 @@ static void delete_all(struct task *t)
         d->write.verb = WRITE_DELETE;
         d->write.dry_run = co->dry_run;
         d->write.orphan = co->orphan;
+        d->write.field_manager = co->field_manager;
         d->write.bytes = sizeof(*d);
         d->write.done = deleted;
         d->write.arg = d;
@@ -181,6 +183,7 @@ static enum errc prepare(struct call *c, struct str in, struct collection *co, s
 {
     struct wire_delete_collection_request req;
     if (wire_read_delete_collection_request(&c->arena, in, &req, err) != OK ||
+        request_manager(req.field_manager, err) != OK ||
         selections_new(&req.selection, 1, true, &co->selections, err) != OK) {
         return err->code;
     }
@@ -189,6 +192,7 @@ static enum errc prepare(struct call *c, struct str in, struct collection *co, s
         return err->code;
     }
     co->dry_run = req.dry_run;
+    co->field_manager = req.field_manager;
     co->orphan = req.propagation == WIRE_PROPAGATE_ORPHAN;
     co->list.selections = co->selections;
     co->list.limit = req.limit == 0 ? PAGE_OBJECTS : req.limit < PAGE_MAX ? req.limit : PAGE_MAX;

@@ -31,6 +31,16 @@ void request_id_take(struct str id, struct write *w)
     }
 }
 
+enum errc request_manager(struct str name, struct err *err)
+{
+    if (str_starts(name, STR(MANAGER_OWN_PREFIX))) {
+        return err_field(err, ERR_INVALID, "field_manager",
+                         "begins with \"" MANAGER_OWN_PREFIX
+                         "\", which stands for the server itself; choose another name");
+    }
+    return name.n != 0 ? manager_check(name, err) : OK;
+}
+
 #define TTL_MAX_MS (UINT64_C(100) * 366 * 24 * 3600 * 1000)
 
 /* What all writes have. */
@@ -53,7 +63,7 @@ static enum errc take_common(struct write_request *r, const struct wire_write_re
     }
     r->return_object = req->return_object;
     request_id_take(req->request_id, w);
-    return w->field_manager.n != 0 ? manager_check(w->field_manager, err) : OK;
+    return request_manager(w->field_manager, err);
 }
 
 /* What the document demands and what the request demands are one precondition. */

@@ -18,6 +18,10 @@ struct write_request {
 /* The key as it is meant, its defaults filled in, checked. */
 enum errc request_key(struct key *k, struct err *err) NODISCARD;
 
+/* Who writes: empty, or a name that a client may use. Errors: ERR_INVALID with the field
+ * field_manager. */
+enum errc request_manager(struct str name, struct err *err) NODISCARD;
+
 /* Empty: it has none. Its length was checked as it was read. */
 void request_id_take(struct str id, struct write *w);
 

@@ -87,7 +87,8 @@ static enum errc rewrite_references(struct batch *b, const struct write *w, cons
     CLEANUP(json_decrefp)
     json_t *patch = json_pack("{s:{s:o}}", "metadata", "ownerReferences",
                               none ? json_null() : json_incref(kept));
-    struct write p = {.key = *k, .verb = WRITE_PATCH, .json = patch};
+    struct write p = {
+        .key = *k, .verb = WRITE_PATCH, .json = patch, .field_manager = STR(MANAGER_COLLECTOR)};
     if (w != NULL) {
         p.field_manager = w->field_manager;
         p.dry_run = w->dry_run;
@@ -123,7 +124,8 @@ static void collect_one(struct batch *b, const struct key *k)
         (void)rewrite_references(b, NULL, &cur->key, kept, &err);
         return;
     }
-    struct write w = {.key = cur->key, .verb = WRITE_DELETE};
+    struct write w = {
+        .key = cur->key, .verb = WRITE_DELETE, .field_manager = STR(MANAGER_COLLECTOR)};
     if (!object_has_finalizers(cur)) {
         (void)batch_change(b, &w, TAKE(cur), NULL, row);
     } else if (object_deletion(cur).n == 0) {

@@ -104,12 +104,12 @@ struct engine_ops {
      * rv = head + 1 … in order, moves engine.head, then calls the sink once; with neither changes
      * nor asides it does not call it. An update's or deletion's prev_rv is the object's last
      * version, as the caller knows it; the engine does not look.
-     * The clock is kept along, also with nothing to commit, when a second has passed since it was
-     * last, or when an object expires: so after a restart it never shows less than an expiry was
-     * judged by, and never more than it showed before.
-     * Failing, nothing was committed if the code is ERR_STORAGE_FULL or ERR_UNAVAILABLE; whether it
-     * was is unknown for ERR_OUTCOME_UNKNOWN. After any failure but ERR_STORAGE_FULL the caller
-     * calls recover before the next commit. What was assigned is void after a failure. */
+     * With nothing to commit, the clock is kept; else it is kept along when 100 ms have passed
+     * since it was last, or when an object expires: so after a restart it never shows less than an
+     * expiry was judged by, and never more than it showed before. Failing, nothing was committed if
+     * the code is ERR_STORAGE_FULL or ERR_UNAVAILABLE; whether it was is unknown for
+     * ERR_OUTCOME_UNKNOWN. After any failure but ERR_STORAGE_FULL the caller calls recover before
+     * the next commit. What was assigned is void after a failure. */
     enum errc (*commit)(struct engine *e, const struct commit *c, struct err *err);
 
     /* Must. Finds out what is really there (reopens, checks), moves engine.head and engine.floor
@@ -210,10 +210,11 @@ struct engine {
     uint8_t secret[ENGINE_SECRET_LEN]; /* random, made with the store: seals tokens, never shown */
     struct engine_sink sink;           /* set by the store before the first commit */
     rv_t head;                         /* the last version told; moved on the writer only */
-    rv_t floor;     /* the oldest that can be resumed from: the newest version removed,
-                       or the epoch's base; moved on the writer only */
-    rv_t folded;    /* events up to here can be removed; see fold. Moved on the writer only */
-    int64_t run_ms; /* at open: the store's own clock, as it was last kept */
+    rv_t floor;      /* the oldest that can be resumed from: the newest version removed,
+                        or the epoch's base; moved on the writer only */
+    rv_t folded;     /* events up to here can be removed; see fold. Moved on the writer only */
+    int64_t run_ms;  /* at open: the store's own clock, as it was last kept */
+    int64_t kept_ms; /* the same clock as it was last kept; moved on the writer only */
     struct engine_age ages[ENGINE_AGES]; /* at open: the newest that were kept, ascending */
     size_t n_ages;
 };

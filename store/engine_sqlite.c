@@ -90,12 +90,14 @@ static void assign(const struct engine_sqlite *s, struct change *changes, size_t
 /* Is the clock to be kept with this commit? */
 static bool clock_due(const struct engine_sqlite *s, const struct commit *c)
 {
-    enum { KEEP_EVERY_MS = 1000 };
-    bool expires = false;
+    enum { KEEP_EVERY_MS = 100 };
+    bool at_once = c->n == 0 && c->n_asides == 0;
     for (size_t i = 0; i < c->n; i++) {
-        expires = expires || c->changes[i].event.cause == CAUSE_EXPIRED;
+        enum cause cause = c->changes[i].event.cause;
+        at_once = at_once || cause == CAUSE_EXPIRED || cause == CAUSE_EXPIRING;
     }
-    return c->run_ms - s->kept_ms >= KEEP_EVERY_MS || (expires && c->run_ms > s->kept_ms);
+    int64_t passed = c->run_ms - s->base.kept_ms;
+    return passed >= KEEP_EVERY_MS || (at_once && passed > 0);
 }
 
 /* Should recover find that a commit happened although it failed. */
@@ -156,7 +158,7 @@ static enum errc commit(struct engine *e, const struct commit *c, struct err *er
         return code;
     }
     e->head += c->n; /* (1) */
-    s->kept_ms = keep_clock ? c->run_ms : s->kept_ms;
+    e->kept_ms = keep_clock ? c->run_ms : e->kept_ms;
     fold_committed(s);
     aside_committed(s, c);
     if (++s->commits % COUNT_FREE_EVERY == 0) {
@@ -236,7 +238,7 @@ static enum errc keep_clock(struct engine *e, int64_t run_ms, struct err *err)
         rc = engine_sqlite_bind_meta(s, "run_ms", run_ms);
     }
     enum errc code = engine_sqlite_end_txn(s, rc, "keep the clock", err);
-    s->kept_ms = code == OK ? run_ms : s->kept_ms;
+    e->kept_ms = code == OK ? run_ms : e->kept_ms;
     return code;
 }
 

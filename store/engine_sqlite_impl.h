@@ -183,7 +183,6 @@ struct engine_sqlite {
     size_t fold_events;  /* so many above base.folded begin a pass */
     size_t fold_rows;    /* of a pass that go with one commit; 0: by its changes */
     _Atomic rv_t folded; /* base.folded, for readers */
-    int64_t kept_ms;     /* the store's own clock as last kept */
     struct ids owned;    /* rows of objects that have owners, and perhaps some more */
     struct {
         size_t n;

@@ -86,7 +86,7 @@ static enum errc attach_tables(struct engine_sqlite *s, rv_t told, rv_t *ret_hea
     if (code == OK && s->epochs.n == 0) {
         s->base.identity = facts.identity;
         memcpy(s->base.secret, facts.secret, sizeof(s->base.secret));
-        s->base.run_ms = s->kept_ms = facts.run_ms;
+        s->base.run_ms = s->base.kept_ms = facts.run_ms;
         s->unclean = !facts.clean;
         s->epochs = facts.epochs; /* Never changes while we run, so readers need no lock. */
         facts.epochs = (struct epochs){NULL, 0};

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/expire.h"
 
+#include "store/base/logline.h"
+
 #define EXPIRE_SLICE 128 /* of one batch */
+#define RETRY_MS     1000
+#define RETRY_MAX_MS 30000
 
 void expire_renew(struct batch *b, const struct write *w, struct object *now, row_t row)
 {
@@ -15,6 +19,21 @@ void expire_renew(struct batch *b, const struct write *w, struct object *now, ro
     }
 }
 
+/* What cannot be read cannot be deleted: its event would have to show it. It is tried again, ever
+ * more seldom if it is damaged; storage that fails comes back for all at once. */
+static void put_off(struct batch *b, const struct expiring *e, const struct err *why)
+{
+    int64_t wait = why->code == ERR_UNAVAILABLE || e->wait_ms == 0 ? RETRY_MS : 2 * e->wait_ms;
+    wait = wait < RETRY_MAX_MS ? wait : RETRY_MAX_MS;
+    if (e->wait_ms == 0) {
+        log_error(
+            "%.*s \"%.*s\" in \"%.*s\" is due to expire but cannot be read; it is tried again: "
+            "%s",
+            STR_ARG(e->key.resource), STR_ARG(e->key.name), STR_ARG(e->key.ns), why->msg);
+    }
+    expiry_put_off(b->store->expiry, e->row, b->expire_ms, wait);
+}
+
 static void expire_one(struct batch *b, const struct expiring *e)
 {
     CLEANUP(object_unrefp) struct object *cur = NULL;
@@ -24,14 +43,13 @@ static void expire_one(struct batch *b, const struct expiring *e)
         return; /* a write of this batch has moved it, or it is that of a newer object */
     }
     if (batch_current(b, &e->key, &cur, &row, &err) != OK) {
-        /* It cannot be read, so it cannot be deleted either; the next start tries again. */
-        expiry_set(b->store->expiry, &e->key, e->row, 0);
+        put_off(b, e, &err);
         return;
     }
     if (cur == NULL || row != e->row) {
         return; /* a write of this batch has deleted it */
     }
-    struct write w = {.key = cur->key, .verb = WRITE_DELETE};
+    struct write w = {.key = cur->key, .verb = WRITE_DELETE, .field_manager = STR(MANAGER_EXPIRY)};
     struct object *was = cur;
     if (!object_has_finalizers(cur)) {
         (void)batch_change(b, &w, TAKE(cur), NULL, row);
@@ -42,6 +60,7 @@ static void expire_one(struct batch *b, const struct expiring *e)
     if (object_deletion(cur).n == 0) {
         marked = object_begin_deletion(cur, clock_wall(b->store->clock));
         (void)batch_change(b, &w, TAKE(cur), marked, row);
+        b->changes[b->n_changes - 1].event.cause = CAUSE_EXPIRING;
     }
     struct object *now = marked != NULL ? marked : was;
     batch_set_deadline(b, &now->key, now, row, 0);

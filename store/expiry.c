@@ -6,7 +6,7 @@
 #include <uthash.h>
 
 struct expiry_node {
-    RB_ENTRY(expiry_node) link; /* by deadline, then row */
+    RB_ENTRY(expiry_node) link; /* by when it is due, then row */
     UT_hash_handle hh;          /* by row */
     struct expiring what;       /* its key's texts lie in names */
     char names[];
@@ -21,8 +21,8 @@ struct expiry {
 
 static int node_cmp(const struct expiry_node *a, const struct expiry_node *b)
 {
-    if (a->what.deadline_ms != b->what.deadline_ms) {
-        return a->what.deadline_ms < b->what.deadline_ms ? -1 : 1;
+    if (a->what.due_ms != b->what.due_ms) {
+        return a->what.due_ms < b->what.due_ms ? -1 : 1;
     }
     return a->what.row < b->what.row ? -1 : a->what.row > b->what.row;
 }
@@ -97,8 +97,20 @@ void expiry_set(struct expiry *x, const struct key *k, row_t row, int64_t deadli
         n = node_new(k, row);
         HASH_ADD(hh, x->by_row, what.row, sizeof row, n);
     }
-    n->what.deadline_ms = deadline_ms;
+    n->what.deadline_ms = n->what.due_ms = deadline_ms;
+    n->what.wait_ms = 0;
     RB_INSERT(expiry_tree, &x->tree, n);
+}
+
+void expiry_put_off(struct expiry *x, row_t row, int64_t run_ms, int64_t wait_ms)
+{
+    struct expiry_node *n = node_find(x, row);
+    if (n != NULL) {
+        RB_REMOVE(expiry_tree, &x->tree, n);
+        n->what.due_ms = run_ms + wait_ms;
+        n->what.wait_ms = wait_ms;
+        RB_INSERT(expiry_tree, &x->tree, n);
+    }
 }
 
 int64_t expiry_of(const struct expiry *x, row_t row)
@@ -126,14 +138,14 @@ void expiry_committed(struct expiry *x, const struct commit *c)
 int64_t expiry_next(struct expiry *x)
 {
     const struct expiry_node *n = RB_MIN(expiry_tree, &x->tree);
-    return n != NULL ? n->what.deadline_ms : 0;
+    return n != NULL ? n->what.due_ms : 0;
 }
 
 size_t expiry_due(struct expiry *x, int64_t run_ms, struct expiring *ret, size_t max)
 {
     size_t n = 0;
     struct expiry_node *e = RB_MIN(expiry_tree, &x->tree);
-    while (e != NULL && n < max && e->what.deadline_ms <= run_ms) {
+    while (e != NULL && n < max && e->what.due_ms <= run_ms) {
         ret[n++] = e->what;
         e = RB_NEXT(expiry_tree, &x->tree, e);
     }

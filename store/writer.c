@@ -23,6 +23,7 @@
 #define RECOVER_MS     200 /* between attempts to get the storage back */
 #define RECOVER_MAX_MS 2000
 #define CLOCK_KEEP_MS  1000
+#define CLOCK_FIRST_MS 20
 
 STAILQ_HEAD(write_queue, write);
 STAILQ_HEAD(compaction_queue, compaction);
@@ -43,7 +44,7 @@ struct writer {
     bool refused;    /* the last commit failed: what is due of itself is not tried again at once */
     mono_ms_t recover_at;
     mono_ms_t recover_wait;
-    int64_t clock_kept; /* run_ms when it was last seen to */
+    int64_t clock_tried; /* run_ms when it was last to be kept */
 };
 
 /* ---- The batch ------------------------------------------------------------------------------ */
@@ -162,15 +163,24 @@ static bool is_due(const struct writer *w, int64_t run_ms)
 }
 
 /* While something is going to expire the clock is kept every second, so that a kill makes it late
- * by no more. */
-static void keep_clock(struct writer *w)
+ * by no more; and sooner after a start, whenever the time since has doubled, so that the clock gets
+ * on even if the server never lives for a second. Returns when it is to be kept next. */
+static int64_t clock_due(const struct writer *w)
+{
+    const struct engine *e = w->store->engine;
+    int64_t last = w->clock_tried > e->kept_ms ? w->clock_tried : e->kept_ms;
+    int64_t up = last - e->run_ms;
+    return last + (up < CLOCK_FIRST_MS ? CLOCK_FIRST_MS : up < CLOCK_KEEP_MS ? up : CLOCK_KEEP_MS);
+}
+
+static void keep_clock(struct writer *w, bool stopping)
 {
     struct store *s = w->store;
     int64_t now = store_run_ms(s);
-    if (w->failed || expiry_next(s->expiry) == 0 || now - w->clock_kept < CLOCK_KEEP_MS) {
+    if (w->failed || expiry_next(s->expiry) == 0 || (now < clock_due(w) && !stopping)) {
         return;
     }
-    w->clock_kept = now;
+    w->clock_tried = now;
     struct err err = {0};
     const struct commit c = {.run_ms = now};
     enum errc rc = s->engine->ops->commit(s->engine, &c, &err);
@@ -259,6 +269,9 @@ static void wait_for_work(struct writer *w)
     bool hold = w->failed || w->refused;
     int64_t ms = hold ? 100 : 1000;
     int64_t next = hold ? 0 : expiry_next(w->store->expiry);
+    if (next != 0 && clock_due(w) < next) {
+        next = clock_due(w);
+    }
     int64_t left = next != 0 ? next - store_run_ms(w->store) : ms;
     ms = left > ms ? ms : left > 1 ? left : 1;
     until.tv_sec += ms / 1000;
@@ -295,12 +308,13 @@ static void *writer_run(void *arg)
         bool stopping = w->stopping;
         pthread_mutex_unlock(&w->mu);
         if (stopping && b->n_writes == 0) {
+            keep_clock(w, true);
             break;
         }
         if (w->failed && clock_mono(w->store->clock) >= w->recover_at) {
             recover(w);
         }
-        keep_clock(w);
+        keep_clock(w, false);
         bool due = false;
         bool collects = dependents_any_due(w->store->dependents);
         if (b->n_writes != 0 || ((is_due(w, b->expire_ms) || collects) && !w->failed)) {

@@ -17,14 +17,16 @@ static struct watch_written *show_outcomes(struct arena *a, const struct wire_wr
 }
 
 enum watch_code watch_delete_collection(struct watch_client *c, const struct watch_selection *v,
-                                        int dry_run, uint32_t limit, const char *next,
-                                        struct watch_deleted_page *ret, struct watch_error *error)
+                                        const char *field_manager, int dry_run, uint32_t limit,
+                                        const char *next, struct watch_deleted_page *ret,
+                                        struct watch_error *error)
 {
     struct wire_delete_collection_request request = {
         .selection = client_selection(v),
         .dry_run = dry_run != 0,
         .limit = limit,
         .continue_token = str_of(next),
+        .field_manager = str_of(field_manager),
     };
     struct buf out;
     buf_init(&out, CLIENT_REPLY_MAX);

@@ -195,7 +195,8 @@ enum watch_cause {
     WATCH_CAUSE_REMOVED, /* somebody deleted it */
     WATCH_CAUSE_EXPIRED, /* its time to live ran out */
     WATCH_CAUSE_ENTERED, /* it was there, and now matches the selection */
-    WATCH_CAUSE_LEFT     /* it is there, and no longer matches; shown as it last did */
+    WATCH_CAUSE_LEFT,    /* it is there, and no longer matches; shown as it last did */
+    WATCH_CAUSE_EXPIRING /* its time to live ran out, but finalizers hold it: it is marked */
 };
 
 /* One kept version of an object. */
@@ -203,7 +204,7 @@ struct watch_revision {
     struct watch_object object; /* of a deletion: the last state */
     enum watch_cause cause;
     int64_t time_ms;     /* since 1970, by the server's clock; 0: not known */
-    const char *manager; /* who wrote it, or "unknown" */
+    const char *manager; /* who wrote or deleted it, or "unknown" */
     uint64_t generation;
     uint64_t previous_rv; /* the version before; 0: there was none, or it is not known */
 };
@@ -260,8 +261,8 @@ struct watch_write {
     enum watch_patch_scope patch_scope; /* WATCH_PATCH only */
     uint64_t if_rv;                     /* only if the object has this version; 0: any */
     const char *if_uid;                 /* only if it has this uid; NULL or "": any */
-    const char *field_manager; /* WATCH_PUT, WATCH_PATCH: who writes, for the history and the
-                                  ownership of fields; an apply needs one; NULL or "": unknown */
+    const char *field_manager; /* who writes, for the history and the ownership of fields; an apply
+                                  needs one; NULL or "": unknown */
     int force;                 /* WATCH_PATCH_APPLY: take over the fields that others own */
     int generate_name;         /* WATCH_PUT, to create: name (or metadata.generateName, if it is "")
                                   is what the server completes to a name that is free */
@@ -311,12 +312,13 @@ struct watch_deleted_page {
     size_t n;
     const char *next; /* pass it for the next page; "" when all are done */
 };
-/* Deletes the objects of a selection, a page at a time; see watch_list for limit and next. Not all
+/* Deletes the objects of a selection, a page at a time; see watch_list for limit and next, and
+ * struct watch_write for field_manager. Not all
  * at once: other writes may come between. A page that is repeated deletes nothing twice, but tells
  * only of what it deleted itself. Errors: as watch_write. */
 WATCH_API WATCH_RESULT enum watch_code
 watch_delete_collection(struct watch_client *client, const struct watch_selection *selection,
-                        int dry_run, uint32_t limit, const char *next,
+                        const char *field_manager, int dry_run, uint32_t limit, const char *next,
                         struct watch_deleted_page *ret, struct watch_error *error);
 
 /* Writes and waits. Every write carries an id of its own and is repeated with it after a lost

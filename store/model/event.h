@@ -12,9 +12,21 @@
 #include "store/model/name.h"
 
 /* Why it happened. Stored in the database: never renumber. */
-enum cause { CAUSE_CREATED = 1, CAUSE_UPDATED = 2, CAUSE_DELETED = 3, CAUSE_EXPIRED = 4 };
+enum cause {
+    CAUSE_CREATED = 1,
+    CAUSE_UPDATED = 2,
+    CAUSE_DELETED = 3,
+    CAUSE_EXPIRED = 4,
+    CAUSE_EXPIRING = 7, /* its time ran out, but finalizers hold it: it is marked (5 and 6 are
+                           causes on the wire alone) */
+};
 
-#define REQUEST_ID_LEN 16
+/* Who writes, where the store itself does. Requests cannot name them. */
+#define MANAGER_OWN_PREFIX "watchd:"
+#define MANAGER_EXPIRY     MANAGER_OWN_PREFIX "expiry"
+#define MANAGER_COLLECTOR  MANAGER_OWN_PREFIX "collector"
+
+#define REQUEST_ID_LEN     16
 
 struct event {
     rv_t rv;

@@ -103,6 +103,19 @@ def names(t):
 
 
 @test
+def field_managers(t):
+    u = Unchanged(t)
+    for bad in ("watchd:", "watchd:expiry", "x" * 129, "a\nb"):
+        for call in (lambda: u.client.put("here", {"n": 3}, field_manager=bad),
+                     lambda: u.client.patch("here", {"spec": {"n": 3}}, field_manager=bad),
+                     lambda: u.client.delete("here", field_manager=bad),
+                     lambda: u.client.call("DeleteCollection", selection=pb.Selection(resource="objects"), field_manager=bad)):
+            invalid(call, "field_manager", what=repr(bad))
+    u.client.put("here", {"n": 3}, field_manager="watchd", dry_run=True)
+    u.check()
+
+
+@test
 def metadata(t):
     u = Unchanged(t)
     cases = [

@@ -139,6 +139,15 @@ def watchctl_shows_and_undoes(t):
     eq(cli.run("undo", "jobs/a", "--to-rv", "0").code, 2)
     cli.ok("put", "jobs/b", "{}", "--field-manager", "somebody")
     eq(cli.ok("history", "jobs/b").out.splitlines()[1].split()[3], "somebody")
+    cli.ok("delete", "jobs/b", "--field-manager", "janitor")
+    eq(cli.ok("history", "jobs/b").out.splitlines()[1].split()[2:4], ["deleted", "janitor"])
+    eq({r.field_manager for r in history(server.client(), "a")}, {"watchctl"}, "who deleted, too")
+    for i in range(3):
+        cli.ok("put", f"jobs/c{i}", "{}")
+    cli.ok("delete", "jobs", "--field-selector", "metadata.name in (c0,c1)", "--field-manager", "sweeper")
+    cli.ok("delete", "jobs", "--field-selector", "metadata.name=c2")
+    eq([history(server.client(), f"c{i}")[0].field_manager for i in range(3)],
+       ["sweeper", "sweeper", "watchctl"])
     causes = [line.split()[2] for line in cli.ok("history", "jobs/a").out.splitlines()[1:]]
     eq(causes, ["created", "deleted", "created", "deleted"] + ["updated"] * 4 + ["created"])
 

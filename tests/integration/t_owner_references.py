@@ -48,8 +48,11 @@ def dependents_go_after_their_last_owner_and_chains_are_followed(t):
     eq(got, {**{n: (3, 3) for n in ("a", "one", "chain", "end")}, "two": (2, 2)})
     refs = json.loads(client.get("two", resource="flags").json)["metadata"]["ownerReferences"]
     eq([r["uid"] for r in refs], [b.uid], "the owner that is gone is forgotten")
-    client.delete("b", resource="jobs")
+    client.delete("b", resource="jobs", field_manager="ops")
     wait_names(client, ["free"])
+    who = [[r.field_manager for r in client.call("History", key=pb.Key(resource=resource, name=name)).revisions]
+           for resource, name in (("jobs", "b"), ("flags", "two"))]
+    eq(who, [["ops", "unknown"], ["watchd:collector", "watchd:collector", "unknown"]], "who did it")
 
 
 @test

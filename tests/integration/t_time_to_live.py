@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An object with a time to live expires on the store's own clock: never early, also over kills of the
 server, and late by a second and the time the server was down at most."""
+import contextlib
+import sqlite3
 import threading
 import time
 
@@ -100,6 +102,70 @@ def never_early_and_hardly_late_over_kills(t):
 
 
 @test
+def kills_several_times_a_second_do_not_stop_the_clock(t):
+    server = Server(t).start()
+    began = time.monotonic()
+    server.client().put("a", {"n": 1}, ttl_ms=1200)
+    up = time.monotonic()
+    ran = 0
+    for _ in range(60):
+        time.sleep(0.15 * SLOW)
+        ran += time.monotonic() - up
+        server.kill()
+        up = time.monotonic()  # its clock runs before it listens
+        server.start()
+        if server.client().head() == 2:
+            break
+    assert time.monotonic() - began >= 1.2
+    eq(server.client().head(), 2, f"expired after {ran:.1f} s")
+    assert ran <= 3 * 1.2 * SLOW + 1, f"at least half of each run counts, but it ran {ran:.1f} s"
+    t.note(f"ran {ran:.1f} s until 1.2 s had passed")
+
+
+@test
+def what_cannot_be_read_at_its_deadline_is_tried_again(t):
+    server = Server(t).start()
+    server.client().put("a", {"n": 1}, ttl_ms=300)
+    server.client().put("b", {"n": 1}, ttl_ms=400)
+    server.stop()
+
+    def alter(old, new):
+        with contextlib.closing(sqlite3.connect(server.db, timeout=10)) as db:
+            db.execute("UPDATE events SET body = cast(replace(body, ?, ?) AS BLOB) WHERE name = 'a'", (old, new))
+            db.commit()
+
+    alter('"n":1', '"n":7')
+    server.start()
+    client = server.client()
+    wait_until("the other one expires", lambda: client.head() == 3, timeout=10 * SLOW)
+    wait_until("it is told", lambda: "due to expire but cannot be read" in server.log(), timeout=10 * SLOW)
+    time.sleep(1.5)
+    eq((client.head(), server.log().count("cannot be read; it is tried")), (3, 1), "once, and it stays")
+    alter('"n":7', '"n":1')
+    wait_until("it expires, too", lambda: client.head() == 4, timeout=20 * SLOW)
+
+
+@test
+def finalizers_hold_it_and_the_history_says_who_marked_it(t):
+    client = Server(t).start().client()
+    stream = client.watch("all", start="now")
+    stream.started()
+    client.put("a", {"metadata": {"finalizers": ["x.io/y"]}, "spec": {}}, ttl_ms=200)
+    stream.event()
+    event = stream.event(timeout=10 * SLOW)
+    eq((event.type, event.cause), (2, 7), "MODIFIED, expiring")
+    client.patch("a", {"metadata": {"finalizers": None}}, field_manager="cleaner")
+    event = stream.event()
+    eq((event.type, event.cause), (3, 3), "DELETED, by a write")
+    revisions = client.call("History", key=pb.Key(name="a")).revisions
+    eq([(r.cause, r.field_manager) for r in revisions],
+       [(3, "cleaner"), (7, "watchd:expiry"), (1, "unknown")])
+    client.put("b", {}, ttl_ms=100)
+    eq((stream.event().type, stream.event(timeout=10 * SLOW).cause), (1, 4))
+    eq(client.call("History", key=pb.Key(name="b")).revisions[0].field_manager, "watchd:expiry")
+
+
+@test
 def thousands_at_once_do_not_hold_up_writers(t):
     client = Server(t).start().client()
     n = rounds(6000, short=1500)
@@ -139,6 +205,7 @@ def watchctl_sets_and_removes_it(t):
     wait_until("expiry", lambda: client.head() == 3, timeout=5 * SLOW)
     time.sleep(0.3)
     eq([o.name for o in client.list()[1]], ["b"])
+    eq(cli.ok("history", "a").out.splitlines()[1].split()[2:4], ["expired", "watchd:expiry"])
     eq(cli.run("put", "c", "{}", "--ttl", "5s", "--no-ttl").code, 2)
     eq(cli.run("put", "c", "{}", "--ttl", "0").code, 2, "what was computed to be nothing is not for ever")
 

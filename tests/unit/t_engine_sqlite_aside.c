@@ -309,39 +309,45 @@ static void recover_tells_deadlines_too(void **state)
 
 /* ---- The clock ------------------------------------------------------------------------------- */
 
-/* What an expiry was judged by is kept to the millisecond, all else to the second; and the clock
- * never falls back while it runs. */
+/* What an expiry was judged by is kept to the millisecond, and so is what is kept for its own sake;
+ * along with other commits it is kept now and then; and the clock never falls back while it runs.
+ */
 static void commits_keep_the_clock_along(void **state)
 {
     struct rig *f = *state;
     struct err err;
+    enum { NOTHING, A_WRITE, AN_EXPIRY };
     static const struct {
         int64_t now, kept;
-        bool expires;
+        int what;
     } steps[] = {
-        {999,  0,    false},
-        {1000, 1000, false},
-        {1999, 1000, false},
-        {2500, 2500, false},
-        {2501, 2501, true },
-        {2400, 2501, true },
-        {2400, 2501, false},
-        {0,    2501, true },
-        {9000, 9000, false},
+        {99,   0,    A_WRITE  },
+        {100,  100,  A_WRITE  },
+        {199,  100,  A_WRITE  },
+        {101,  101,  NOTHING  },
+        {100,  101,  NOTHING  },
+        {2500, 2500, NOTHING  },
+        {2501, 2501, AN_EXPIRY},
+        {2400, 2501, AN_EXPIRY},
+        {2400, 2501, NOTHING  },
+        {0,    2501, AN_EXPIRY},
+        {9000, 9000, A_WRITE  },
     };
     for (size_t i = 0; i < COUNT(steps); i++) {
+        int what = steps[i].what;
         f->run_ms = 0;
-        if (steps[i].expires) {
+        if (what != NOTHING) {
             assert_int_equal(rig_write(f, 0, CAUSE_CREATED, "", &err), OK);
         }
         f->run_ms = steps[i].now;
         rig_begin(f);
-        if (steps[i].expires) {
-            rig_add(f, 0, CAUSE_EXPIRED, "");
+        if (what != NOTHING) {
+            rig_add(f, 0, what == AN_EXPIRY ? CAUSE_EXPIRED : CAUSE_DELETED, "");
         }
         size_t tells = f->tells;
         assert_int_equal(rig_commit(f, &err), OK);
-        assert_int_equal(f->tells, tells + (steps[i].expires ? 1 : 0));
+        assert_int_equal(f->tells, tells + (what != NOTHING ? 1 : 0));
+        assert_int_equal(f->e->kept_ms, steps[i].kept);
         /* As after a kill: without a word at the close. */
         reopen(f);
         assert_int_equal(f->e->run_ms, steps[i].kept);

@@ -249,6 +249,23 @@ static void the_wall_clock_does_not_matter(void **state)
     assert_false(there(f, "a"));
 }
 
+/* As many starts as it likes: what the store ran counts. */
+static void the_clock_goes_on_over_many_short_runs(void **state)
+{
+    struct fixture *f = *state;
+    (void)put(f, "a", "{\"spec\":{\"n\":1}}", 5000, false);
+    int64_t ran = 0;
+    while (there(f, "a")) {
+        fixture_close(f);
+        atomic_fetch_add(&now_mono, 100000); /* what it did not run does not */
+        fixture_open(f);
+        advance(f, 300);
+        ran += 300;
+        assert_true(ran <= 5400);
+    }
+    assert_true(ran > 5000);
+}
+
 static void finalizers_hold_what_has_expired(void **state)
 {
     struct fixture *f = *state;
@@ -361,6 +378,7 @@ int main(void)
         TEST(a_write_without_a_time_leaves_the_deadline_and_no_ttl_removes_it),
         TEST(no_ttl_counts_for_an_object_that_the_same_batch_makes),
         TEST(the_wall_clock_does_not_matter),
+        TEST(the_clock_goes_on_over_many_short_runs),
         TEST(finalizers_hold_what_has_expired),
         TEST(thousands_expire_at_once_each_with_an_event),
         TEST(on_a_full_disk_expiry_waits_and_tries_seldom),

@@ -182,7 +182,7 @@ static void delete_requests_come_back(void **state)
         assert_as_packed(&watch__v1__delete_request__descriptor, buf_str(&f->out));
         assert_int_equal(wire_read_delete_request(&f->arena, buf_str(&f->out), &back, &f->err), OK);
         m.mode = m.scope = m.type = m.patch_scope = 0;
-        m.json = m.field_manager = STR_EMPTY;
+        m.json = STR_EMPTY;
         m.ttl_ms = 0;
         m.no_ttl = m.generate_name = m.force = false;
         assert_write(&back, &m);
@@ -429,9 +429,9 @@ static void collections_to_delete_come_back(void **state)
 {
     struct fixture *f = *state;
     for (int i = 0; i < ROUNDS; i++, again(f)) {
-        struct wire_delete_collection_request m = {rnd_selection(&f->rnd), rnd_bool(&f->rnd),
-                                                   (int)rnd_below(&f->rnd, 2), rnd_u32(&f->rnd),
-                                                   rnd_text(&f->rnd, 400)};
+        struct wire_delete_collection_request m = {
+            rnd_selection(&f->rnd), rnd_bool(&f->rnd),      (int)rnd_below(&f->rnd, 2),
+            rnd_u32(&f->rnd),       rnd_text(&f->rnd, 400), rnd_text(&f->rnd, 128)};
         struct wire_delete_collection_request back;
         wire_write_delete_collection_request(&m, &f->out);
         assert_as_packed(&watch__v1__delete_collection_request__descriptor, buf_str(&f->out));
@@ -442,6 +442,7 @@ static void collections_to_delete_come_back(void **state)
         assert_int_equal(back.propagation, m.propagation);
         assert_int_equal(back.limit, m.limit);
         assert_str(back.continue_token, m.continue_token);
+        assert_str(back.field_manager, m.field_manager);
     }
 }
 
