@@ -130,7 +130,7 @@ static const struct option table[] = {
      .min = 100,
      .max = DAY,
      .help = "How often a watch gets a bookmark while its position moves; six times it while not. "
-             "Clients may ask for another."},
+             "Clients may ask for another. Also before what they would resume from is compacted."},
     {.name = "keepalive-time",
      .env = "WATCHD_KEEPALIVE_TIME",
      .kind = OPTION_DURATION,

@@ -19,6 +19,7 @@
 #include <grpc/byte_buffer.h>
 
 #include "server/rpc.h"
+#include "server/told.h"
 #include "store/base/logline.h"
 #include "store/base/metric.h"
 
@@ -83,6 +84,7 @@ struct fanout *fanout_new(struct server *srv, bool down)
     loop_init(&f->loop, false);
     registry_init(&f->registry, (size_t)srv->config->max_watches / srv->n_fanouts);
     timers_init(&f->timers);
+    timers_init(&f->marks);
     conns_init(&f->conns, down);
     TAILQ_INIT(&f->sending);
     atomic_init(&f->stalled_since, INT64_MAX);
@@ -101,6 +103,7 @@ void fanout_free(struct fanout *f)
     loop_fini(&f->loop);
     registry_fini(&f->registry);
     timers_fini(&f->timers);
+    timers_fini(&f->marks);
     conns_fini(&f->conns);
     grpc_byte_buffer_destroy(f->message);
     buf_fini(&f->head);
@@ -292,6 +295,7 @@ static void go_on_freezing(struct fanout *f, mono_ms_t now)
 static mono_ms_t go_on_serving(struct fanout *f, mono_ms_t now)
 {
     take_turn(f, now);
+    told_look(f);
     run_timers(f, now);
     collect_ready(f); /* (4) */
     enum pressure pressure = relieve(f, now);

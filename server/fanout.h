@@ -28,6 +28,7 @@ struct fanout {
     struct watch_set *set;
     struct registry registry;
     struct timers timers;
+    struct timers marks;           /* see told.h; their times are versions */
     struct conns conns;            /* with the streams that are ready */
     struct stream_queue sending;   /* longest on its way first */
     grpc_byte_buffer *message;     /* empty between sends: the batch takes its slices */

@@ -12,6 +12,7 @@
 #include "server/fanout.h"
 #include "server/message.h"
 #include "server/status.h"
+#include "server/told.h"
 #include "store/base/logline.h"
 #include "store/base/metric.h"
 
@@ -74,6 +75,7 @@ static void send_message(struct stream *s, mono_ms_t now)
     }
     ops[n] = (grpc_op){.op = GRPC_OP_SEND_MESSAGE};
     ops[n++].data.send_message.send_message = s->owner->message;
+    told_sent(s);
     s->sent_at = now;
     s->pending++;
     move(s, STREAM_SENDING); /* (1) */
@@ -111,6 +113,7 @@ static void send_batch(struct stream *s, struct watch_batch *b, mono_ms_t now)
 static void retire(struct stream *s)
 {
     registry_remove(&s->owner->registry, s);
+    told_end(s);
     if (s->watcher != NULL) {
         watcher_close(TAKE(s->watcher));
         metric_add(M_WATCHES, -1);
@@ -141,6 +144,7 @@ static void unref(struct stream *s)
 
 static void leave(struct stream *s)
 {
+    told_cut(s);
     retire(s);
     timers_clear(&s->owner->timers, &s->timer);
     move(s, STREAM_GONE);
@@ -201,6 +205,7 @@ void stream_end(struct stream *s, const struct err *err, bool bookmark, mono_ms_
     s->end = err != NULL ? mem_dup(err, sizeof(*err)) : NULL;
     s->end_bookmark = bookmark;
     registry_remove(&s->owner->registry, s);
+    told_end(s);
     if (!bookmark) {
         retire(s);
     }
@@ -296,6 +301,7 @@ static void open_stream(struct task *t)
     guard_bounded(f->srv->guard, &s->visit);
     metric_add(M_WATCHES, 1);
     registry_add(&f->registry, s);
+    told_begin(s);
     s->opened_at = now; /* the watch set names it as ready by itself */
     stream_times_begin(s, duration, now);
     listen_for_leaving(s);

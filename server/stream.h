@@ -72,6 +72,8 @@ struct stream {
     mono_ms_t bookmark_at; /* when to look whether a bookmark is due */
     mono_ms_t bookmarked_at;
     rv_t bookmarked_rv;
+    rv_t told, told_before; /* positions of the last message and of the one before; see told.h */
+    struct timer mark;
     uint64_t events_sent;
     uint32_t interval_ms; /* the client's choice; 0: ours */
     int cancelled;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compaction: removes the oldest events, a slice between two batches, when the history is over its
  * limits or somebody asked. A snapshot under way holds the floor at its version, but not longer
- * than PIN_MS and not beyond the limit of bytes. The newest event always stays. */
+ * than PIN_MS and not beyond the limit of bytes. The newest event always stays.
+ * Watches are told of it before: the quiet ones have clients that know only of old versions. */
 #include <stdlib.h>
 
 #include "store/base/metric.h"
@@ -47,14 +48,13 @@ static enum errc note_age(struct store *s, struct err *err)
     return ops->keep_clock != NULL ? ops->keep_clock(s->engine, now, err) : OK;
 }
 
-/* The newest version that is old enough to go; 0: none. */
-static rv_t age_wants(const struct store *s)
+/* The newest version that is so old; 0: none, or age does not count. */
+static rv_t older_than(const struct store *s, int64_t ms)
 {
     rv_t upto = 0;
     for (size_t i = 0; i < s->n_ages; i++) {
         const struct engine_age *n = &s->ages[(s->first_age + i) % ENGINE_AGES];
-        if (s->opt.history_age_s > 0 &&
-            store_run_ms(s) - n->run_ms >= s->opt.history_age_s * 1000) {
+        if (s->opt.history_age_s > 0 && store_run_ms(s) - n->run_ms >= ms) {
             upto = n->rv;
         }
     }
@@ -91,11 +91,37 @@ static rv_t due(struct store *s, size_t *ret_rows)
     *ret_rows = limits_want(s, &pins_hold);
     if (*ret_rows == 0) {
         *ret_rows = SLICE_ROWS;
-        upto = age_wants(s);
+        upto = older_than(s, s->opt.history_age_s * 1000);
     }
-    rv_t pinned = pins_hold ? store_pinned(s) : RV_MAX;
-    upto = upto < pinned ? upto : pinned;
+    if (pins_hold && upto > store_floor(s)) {
+        rv_t pinned = store_pinned(s), spared = store_spared(s);
+        upto = upto < pinned ? upto : pinned;
+        upto = upto < spared ? upto : spared;
+    }
     return upto > store_floor(s) ? upto : 0;
+}
+
+/* Tells watches of what goes before long, so that their clients can always resume: the older half
+ * of what is kept, once that is three quarters of what may be or half as old; and all up to
+ * `asked`. In steps, so that it costs a client a bookmark now and then. */
+static void move_brink(struct store *s, rv_t asked)
+{
+    const struct store_options *o = &s->opt;
+    uint64_t events = atomic_load(&s->history_events);
+    uint64_t bytes = atomic_load(&s->history_bytes);
+    bool full = (o->history_events > 0 && events > (uint64_t)o->history_events / 4 * 3) ||
+                (o->history_bytes > 0 && bytes > (uint64_t)o->history_bytes / 4 * 3);
+    rv_t floor = store_floor(s);
+    rv_t kept = store_head(s) - floor;
+    rv_t aged = older_than(s, o->history_age_s * 500);
+    rv_t brink = full ? floor + kept / 2 : 0;
+    brink = brink > aged ? brink : aged;
+    brink = brink > asked ? brink : asked;
+    rv_t before = store_brink(s);
+    if (brink > before && (brink == asked || brink - before >= kept / 16)) {
+        atomic_store(&s->brink, brink);
+        store_kick(s);
+    }
 }
 
 /* Removes up to `rows` events <= upto. *ret_removed is how many went. */
@@ -162,6 +188,7 @@ static enum errc serve_request(struct store *s, struct compaction *c, bool *ret_
     rv_t upto = c->upto < pinned ? c->upto : pinned;
     enum errc rc = OK;
     if (upto > store_floor(s)) {
+        move_brink(s, upto);
         bool folded = false;
         rc = fold(s, upto, SLICE_ROWS, &folded, &c->err);
         if (rc == OK && !folded) {
@@ -202,6 +229,7 @@ enum errc compact_slice(struct store *s, struct compaction *c, bool *ret_request
             return noted;
         }
     }
+    move_brink(s, 0);
     size_t rows = 0, removed = 0;
     rv_t upto = due(s, &rows);
     if (upto == 0) {

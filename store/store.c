@@ -108,6 +108,11 @@ rv_t store_floor(const struct store *s)
     return atomic_load(&s->floor);
 }
 
+rv_t store_brink(const struct store *s)
+{
+    return atomic_load(&s->brink);
+}
+
 void store_facts(struct store *s, struct store_facts *ret)
 {
     *ret = (struct store_facts){
@@ -196,6 +201,11 @@ void store_publish(struct store *s, const struct commit *c)
     atomic_store(&s->head, head);
     metric_set(M_HEAD, (int64_t)head);
     metric_add(M_EVENTS, (int64_t)n);
+    store_kick(s);
+}
+
+void store_kick(struct store *s)
+{
     pthread_mutex_lock(&s->mu);
     for (struct watch_set *set = s->sets; set != NULL; set = watch_set_next(set)) {
         watch_set_kick(set);
@@ -327,6 +337,39 @@ rv_t store_pinned(struct store *s)
         const struct lease *l = &s->leases[i];
         bool held = l->rv != 0 && now < l->until && now - l->since <= PIN_MS;
         lowest = held && l->rv < lowest ? l->rv : lowest;
+    }
+    pthread_mutex_unlock(&s->mu);
+    return lowest;
+}
+
+void store_spare(struct store *s, rv_t told, rv_t before)
+{
+    rv_t floor = store_floor(s);
+    rv_t near = floor + (store_head(s) - floor) / 8;
+    rv_t rv = before >= near ? before : told; /* what was sent last may not have come */
+    if (rv < near) {
+        return;
+    }
+    int64_t second = clock_mono(s->clock) / 1000;
+    pthread_mutex_lock(&s->mu);
+    struct spared *at = &s->spared[second % (SPARE_S + 1)];
+    if (at->lowest == 0 || at->second != second) {
+        *at = (struct spared){.second = second, .lowest = rv};
+    }
+    at->lowest = rv < at->lowest ? rv : at->lowest;
+    pthread_mutex_unlock(&s->mu);
+}
+
+rv_t store_spared(struct store *s)
+{
+    rv_t lowest = RV_MAX;
+    int64_t second = clock_mono(s->clock) / 1000;
+    pthread_mutex_lock(&s->mu);
+    for (size_t i = 0; i <= SPARE_S; i++) {
+        const struct spared *at = &s->spared[i];
+        if (at->lowest != 0 && second - at->second <= SPARE_S && at->lowest < lowest) {
+            lowest = at->lowest;
+        }
     }
     pthread_mutex_unlock(&s->mu);
     return lowest;

@@ -65,6 +65,13 @@ rv_t store_head(const struct store *s);
  * likely to move soon. Threads: any. */
 bool store_is_committing(const struct store *s);
 rv_t store_floor(const struct store *s);
+/* Versions below it go before long: a client which knows of none at or above it should be told of
+ * one. Watch sets are kicked as it rises, by commits or without one. */
+rv_t store_brink(const struct store *s);
+/* The watch of a client was cut off which was told `told` last, and `before` before that. What it
+ * needs to resume is spared for SPARE_S, by the limits of events and of age, unless it is near the
+ * floor as it is: so nobody holds the history up by coming and going. */
+void store_spare(struct store *s, rv_t told, rv_t before);
 /* Writes submitted from now on are refused with ERR_DRAINING. */
 void store_drain(struct store *s);
 

@@ -44,6 +44,13 @@ struct lease {
 #define LEASES   256
 #define LEASE_MS (60 * 1000)
 
+/* What clients need who were cut off within one second, lest it goes until they are back. */
+struct spared {
+    int64_t second;
+    rv_t lowest;
+};
+#define SPARE_S 3
+
 struct writer;
 struct reader;
 
@@ -61,6 +68,7 @@ struct store {
     struct reader *reader;
     _Atomic rv_t head;          /* the last published version; only the writer stores it */
     _Atomic rv_t floor;         /* only the writer stores it */
+    _Atomic rv_t brink;         /* see store_brink; only the writer stores it */
     _Atomic size_t unpublished; /* writes taken that are neither published nor decided */
     _Atomic uint64_t history_events, history_bytes;
     _Atomic int loaded; /* enum load_state: does the index know the kept events? */
@@ -72,6 +80,7 @@ struct store {
     struct watch_set *sets; /* singly linked */
     LIST_HEAD(, pin) pins;
     struct lease leases[LEASES];
+    struct spared spared[SPARE_S + 1]; /* by the second, modulo their number */
     char read_only_reason[160];
 };
 
@@ -97,6 +106,10 @@ enum errc store_pin(struct store *s, rv_t rv, struct pin *pin, struct err *err) 
 void store_unpin(struct store *s, struct pin *pin);
 /* Holds the floor for the next page of a list at rv; when there are too many, the oldest goes. */
 void store_lease(struct store *s, rv_t rv);
+/* The lowest version that is to be spared; RV_MAX if there is none. */
+rv_t store_spared(struct store *s);
+/* Has all sets take a turn. */
+void store_kick(struct store *s);
 /* The lowest version pinned or leased not longer than PIN_MS; RV_MAX if there is none. */
 #define RV_MAX UINT64_MAX
 rv_t store_pinned(struct store *s);

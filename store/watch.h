@@ -26,6 +26,8 @@ void watch_set_free(struct watch_set *set);
 void watch_set_turn(struct watch_set *set);
 /* Lets commits kick again although no turn was taken since the last one. */
 void watch_set_rearm(struct watch_set *set);
+/* All that was committed at or below it was taken in. */
+rv_t watch_set_at(const struct watch_set *set);
 /* Pops a watcher that has something to do (its owner pointer), or NULL. */
 void *watch_set_ready(struct watch_set *set);
 
@@ -80,6 +82,8 @@ void watch_batch_fini(struct watch_batch *b);
 /* Where the watcher is, everything pulled included: to be sent with the batch just pulled, or with
  * a bookmark. Encodes into ret, returns its length. */
 size_t watcher_position(const struct watcher *w, uint8_t ret[POSITION_MAX]);
+/* The version which a resume from that position needs; 0: it begins again. */
+rv_t watcher_position_rv(const struct watcher *w);
 /* Every matching event at or below it has been pulled. 0 within a snapshot. */
 rv_t watcher_rv(const struct watcher *w);
 

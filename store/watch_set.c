@@ -274,6 +274,11 @@ void watch_set_rearm(struct watch_set *set)
     atomic_store(&set->kicked, false);
 }
 
+rv_t watch_set_at(const struct watch_set *set)
+{
+    return set->at;
+}
+
 void *watch_set_ready(struct watch_set *set)
 {
     struct watcher *w = TAILQ_FIRST(&set->ready);

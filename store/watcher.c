@@ -300,18 +300,22 @@ rv_t watcher_rv(const struct watcher *w)
     return w->state == WATCHER_IDLE ? w->set->at : w->cursor;
 }
 
+rv_t watcher_position_rv(const struct watcher *w)
+{
+    return w->snapshot != NULL ? w->cursor : watcher_rv(w);
+}
+
 size_t watcher_position(const struct watcher *w, uint8_t ret[POSITION_MAX])
 {
     const struct engine_identity *id = &w->set->store->engine->identity;
     struct position p = {
         .epoch = id->epoch,
         .epoch_random = id->epoch_random,
-        .rv = watcher_rv(w),
+        .rv = watcher_position_rv(w),
     };
     memcpy(p.store_id, id->store_id, sizeof p.store_id);
     if (w->snapshot != NULL) {
         p.in_snapshot = true;
-        p.rv = w->cursor;
         p.last = w->snapshot->pulled_key;
         p.selection = selections_hash(w->selections);
     }

@@ -3,12 +3,17 @@
 """A watcher of one quiet name stays resumable while events of others pass by the hundred thousand and
 are compacted: its bookmarks move along."""
 import json
+import random
+import socket
+import struct
+import threading
 import time
 
 from watchtest import *
 
 N = rounds(100_000, long=1_000_000, short=15_000)
 KEEP = 5_000
+CUT_N = rounds(20_000, long=400_000, short=10_000)
 
 
 def load(t, cli, n, tag):
@@ -75,6 +80,128 @@ def a_quiet_watcher_never_expires(t):
     _, error = client.watch(name, start=begin).until_end()
     eq(error.reason, "EXPIRED", "while a bare version of long ago is gone")
     assert int(error.metadata["oldest"]) >= floor
+
+
+class Relay:
+    """Connections to a server that can be reset all at once."""
+
+    def __init__(self, t, server):
+        self.target = server.unix_path
+        self.pairs, self.lock = [], threading.Lock()
+        self.listener = socket.create_server((HOST, 0))
+        self.address = f"{HOST}:{self.listener.getsockname()[1]}"
+        t.cleanup(self.close)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            far = socket.socket(socket.AF_UNIX)
+            far.connect(self.target)
+            with self.lock:
+                self.pairs.append((near, far))
+            for a, b in ((near, far), (far, near)):
+                threading.Thread(target=self._pipe, args=(a, b), daemon=True).start()
+
+    @staticmethod
+    def _pipe(a, b):
+        try:
+            while data := a.recv(1 << 16):
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def cut(self):
+        with self.lock:
+            pairs, self.pairs = self.pairs, []
+        for near, far in pairs:
+            near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            for s in (near, far):
+                try:
+                    s.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+                s.close()
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.cut()
+
+
+@test
+def a_quiet_watch_that_is_cut_resumes_however_short_the_history(t):
+    """The history is written anew many times between two of the bookmarks that come by the clock."""
+    server = Server(t, "--history-events", 1000).start()
+    client, relay = server.client(), Relay(t, server)
+    client.put("quiet", {"n": 1})
+    sels = [Sel("objects", "default", "quiet"), Sel("quiets", "default"),
+            Sel("all", labels="app=quiet", match=lambda labels: labels.get("app") == "quiet")]
+    watchers = [Watcher(t, target, sel, bookmark_ms=0)
+                for sel in sels for target in (server.unix, relay.address)]
+    shown = CliWatch(t, Cli(relay.address), "objects/quiet")
+    shown.wait_lines(1)
+    for watcher in watchers:
+        watcher.wait_rv(client.head())
+    begin = client.head()
+    busy = threading.Thread(target=load, args=(t, Cli(server.unix), CUT_N, "a"), daemon=True)
+    busy.start()
+    cuts = 0
+    while busy.is_alive():
+        time.sleep(random.uniform(0, 0.1))
+        if random.random() < 0.3:
+            relay.cut()
+        else:
+            random.choice(watchers)._call.cancel()
+        cuts += 1
+    busy.join()
+    head = client.head()
+    assert head >= begin + CUT_N, f"{head} after {CUT_N} changes"
+    wait_until("history is compacted", lambda: client.status().floor >= head - 2000, 30)
+    client.put("quiet", {"metadata": {"labels": {"app": "quiet"}}, "spec": {"n": 2}})
+    client.put("quiet", {"n": 3}, resource="quiets")
+    for watcher in watchers:
+        try:
+            wait_until("it shows the change", lambda: watcher.final or any(
+                e[1] > head for e in watcher.record.events()), 30)
+        except AssertionError as err:
+            raise AssertionError(f"{watcher.label}: {err}") from None
+        assert watcher.final is None, f"{watcher.label}: {watcher.final}"
+        eq(len([e for e in watcher.record.events() if e[1] > head]), 1, watcher.label)
+    wait_until("watchctl shows the change", lambda: len(shown.lines) >= 2 or shown.process.poll(), 30)
+    eq((shown.process.poll(), [line["type"] for line in shown.lines]), (None, ["ADDED", "MODIFIED"]),
+       f"{shown.notices[-5:]}")
+    t.note(f"{cuts} cuts, {sum(w.record.cuts() for w in watchers)} streams ended")
+
+
+@test
+def quiet_watches_get_no_more_bookmarks_than_they_need(t):
+    server = Server(t, "--history-events", 1000, "--bookmark-interval", "1h").start()
+    client = server.client()
+    streams = [client.watch(Sel("objects", "default", f"quiet-{i}")) for i in range(20)]
+    for stream in streams:
+        stream.until_synced()
+    cli = Cli(server.unix)
+    load(t, cli, 700, "few")
+    for stream in streams:
+        stream.silent(0.2)
+    load(t, cli, 9300, "many")
+    head = client.head()
+    for stream in streams:
+        got = [stream.next(10 * SLOW)]
+        while got[-1].resource_version < head - 1000:
+            got.append(stream.next(10 * SLOW))
+        assert all(isinstance(item, pb.Bookmark) for item in got), got
+        assert len(got) <= 40, f"{len(got)} bookmarks for 10,000 changes of others"
+    eq(client.call("Compact").floor, head - 1)
+    for stream in streams:
+        while stream.next(10 * SLOW).resource_version < head:
+            pass
+        stream.silent(0.1)
 
 
 @test
