@@ -138,6 +138,7 @@ enum errc judge_one(struct batch *b, struct write *w)
         }
     }
     if (w->dry_run) {
+        w->rv = cur != NULL ? cur->rv : 0; /* as Kubernetes answers */
         return OK;
     }
     const struct object *was = cur; /* the batch keeps what is given to it */

@@ -129,7 +129,8 @@ struct write {
     /* Out. */
     struct err err; /* err.code is OK on success; TXN: names the operation in `field` */
     enum write_result result;
-    rv_t rv;               /* of the object; of a deletion: the deletion's; TXN: shows all of it */
+    rv_t rv;               /* of the object; of a deletion: the deletion's; of a dry run: of the
+                              object as it is, 0: there is none; TXN: shows all of it */
     struct object *object; /* new reference, the caller's: state after the write; of a deletion
                               the last state. May be NULL when a repeated request is answered
                               whose event is compacted. */

@@ -108,6 +108,16 @@ static enum errc judge_all(struct batch *b, struct write *t)
     return check_size(b, first, &t->err);
 }
 
+/* A dry run tells of the version that there is. */
+static void show_as_it_is(struct batch *b, struct write *op)
+{
+    CLEANUP(object_unrefp) struct object *cur = NULL;
+    struct err err;
+    row_t row = 0;
+    bool found = batch_current(b, &op->key, &cur, &row, &err) == OK && cur != NULL;
+    op->rv = found ? cur->rv : 0;
+}
+
 enum errc transact(struct batch *b, struct write *t)
 {
     struct batch_mark mark = batch_mark(b);
@@ -126,8 +136,7 @@ enum errc transact(struct batch *b, struct write *t)
         return rc;
     }
     for (size_t i = 0; i < t->n_ops && t->dry_run; i++) {
-        struct write *op = &t->ops[i];
-        op->rv = op->object != NULL ? op->object->rv : 0; /* as it is, not as it would be */
+        show_as_it_is(b, &t->ops[i]);
     }
     t->rv = store_head(b->store) + b->n_changes;
     return OK;

@@ -323,6 +323,18 @@ enum errc view_step(struct view_walk *v, struct engine_reader *r,
     return rc;
 }
 
+/* The version before the transaction with the last version `end` which rv is inside of. */
+static rv_t before_txn(struct store *s, struct engine_reader *r, rv_t rv, rv_t end)
+{
+    struct event ev;
+    struct err err;
+    rv_t floor = store_floor(s);
+    do {
+        rv--;
+    } while (rv > floor && s->engine->ops->read_event(r, rv, &ev, &err) == OK && ev.txn_end == end);
+    return rv;
+}
+
 enum errc view_check(struct store *s, struct engine_reader *r, rv_t rv, struct err *err)
 {
     enum errc rc = store_check_resume(s, rv, err);
@@ -335,15 +347,23 @@ enum errc view_check(struct store *s, struct engine_reader *r, rv_t rv, struct e
     rc = s->engine->ops->read_event(r, rv, &ev, &none);
     /* The floor and the base of an epoch have no event; compaction takes whole transactions. */
     rv_t end = rc == OK ? ev.txn_end : rv;
+    rv_t before = end != rv ? before_txn(s, r, rv, end) : 0;
     s->engine->ops->view_end(r);
     if (rc != OK && rc != ERR_NOT_FOUND) {
         *err = none;
         return rc;
     }
+    if (end != rv && before == 0) {
+        return err_field(err, ERR_INVALID, "resource_version",
+                         "is inside of a transaction: ask for version %llu, which shows all of it; "
+                         "there was nothing before it",
+                         (unsigned long long)end);
+    }
     if (end != rv) {
         return err_field(err, ERR_INVALID, "resource_version",
-                         "is inside of a transaction, which is shown as a whole at version %llu",
-                         (unsigned long long)end);
+                         "is inside of a transaction: ask for version %llu, which shows all of it, "
+                         "or %llu, which was before it",
+                         (unsigned long long)end, (unsigned long long)before);
     }
     return OK;
 }

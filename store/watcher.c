@@ -52,6 +52,7 @@ static enum errc start(struct watcher *w, const struct watcher_options *opt, str
         return OK;
     case START_OLDEST:
         w->cursor = store_floor(s);
+        w->oldest = true;
         return OK;
     case START_SINCE:
         w->cursor = opt->since;
@@ -208,7 +209,12 @@ static enum errc finish_chunk(struct watcher *w, struct watch_batch *b, struct e
 {
     struct chunk *c = TAKE(w->chunk);
     enum errc rc = c->err.code;
-    if (rc != OK) {
+    if (rc == ERR_EXPIRED && w->oldest) {
+        /* Compaction was faster. Nothing was handed out, so the oldest is what is kept now. */
+        rv_t floor = store_floor(w->set->store);
+        w->cursor = floor < w->set->at ? floor : w->set->at;
+        rc = OK;
+    } else if (rc != OK) {
         *err = c->err;
     } else if (w->snapshot == NULL) {
         w->cursor = c->after;
@@ -277,6 +283,7 @@ enum errc watcher_pull(struct watcher *w, struct watch_batch *ret, struct err *e
             b.parked = true;
         }
     }
+    w->oldest = w->oldest && b.kind != BATCH_EVENTS;
     *ret = b;
     return OK;
 }

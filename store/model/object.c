@@ -157,9 +157,13 @@ static char *put_literal(char *at, struct str s)
 size_t splice_text(rv_t rv, uint64_t generation, char ret[SPLICE_MAX])
 {
     /* Every event and every object read passes here, so no printf. */
-    char *at = put_literal(ret, STR("\"resourceVersion\":\""));
-    at = put_u64(at, rv);
-    at = put_literal(at, STR("\",\"generation\":"));
+    char *at = ret;
+    if (rv != 0) {
+        at = put_literal(at, STR("\"resourceVersion\":\""));
+        at = put_u64(at, rv);
+        at = put_literal(at, STR("\","));
+    }
+    at = put_literal(at, STR("\"generation\":"));
     at = put_u64(at, generation);
     *at++ = ',';
     return (size_t)(at - ret);

@@ -59,7 +59,7 @@ bool object_has_finalizers(const struct object *o);
 /* A new object: o with its deletion begun at `now`; rv is 0. */
 struct object *object_begin_deletion(const struct object *o, wall_ms_t now);
 
-/* The text that goes in at `splice`. */
+/* The text that goes in at `splice`; without a version if rv is 0. */
 #define SPLICE_MAX 80
 size_t splice_text(rv_t rv, uint64_t generation, char ret[SPLICE_MAX]);
 /* Appends the document as clients see it. `body` and `splice` as stored. */

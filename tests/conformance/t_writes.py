@@ -325,6 +325,14 @@ def appliers_own_what_they_apply(t):
 def a_dry_run_answers_as_the_write_would_and_does_nothing(t):
     client = Server(t).start().client()
     client.put("a", {"n": 1})
+    for version, write in (
+            (0, lambda: client.put("b", {"n": 1}, dry_run=True, mode=CREATE, return_object=True)),
+            (1, lambda: client.put("a", {"n": 2}, dry_run=True, return_object=True)),
+            (1, lambda: client.patch("a", {"metadata": {"labels": {"x": "y"}}}, dry_run=True, return_object=True)),
+            (1, lambda: client.delete("a", dry_run=True, return_object=True))):
+        answer = write()
+        shown = json.loads(answer.object.json)["metadata"]
+        eq((answer.object.resource_version, shown.get("resourceVersion")), (version, str(version) if version else None))
     for write in (lambda: client.put("b", {"n": 1}, dry_run=True, mode=CREATE),
                   lambda: client.put("a", {"n": 2}, dry_run=True),
                   lambda: client.patch("a", {"spec": {"n": 3}}, dry_run=True),
@@ -385,7 +393,8 @@ def a_transaction_is_all_or_nothing_and_one_response(t):
     eq((err.code, client.head()), ("INVALID_ARGUMENT", 5), "too many")
     for rv in (1, 4):
         err = refused(client.page, "objects", resource_version=rv, version_match=2)
-        eq(err.code, "INVALID_ARGUMENT" if err.code == "INVALID_ARGUMENT" else "OUT_OF_RANGE", f"inside, {rv}")
+        eq((err.code, err.fields), ("INVALID_ARGUMENT", ["resource_version"]), f"inside, {rv}")
+        assert "version 5, which shows all of it; there was nothing before it" in err.message, err.message
     rest = client.watch("objects", start=2)
     eq([rest.event().object.resource_version for _ in range(3)], [3, 4, 5], "SINCE inside gives the rest")
 

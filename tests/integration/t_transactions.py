@@ -129,9 +129,13 @@ def bad_requests_name_the_operation(t):
 def a_dry_run_changes_nothing(t):
     client = Server(t).start().client()
     client.put("a", {"n": 1})
-    answer = transact(client, put("b", {}), delete("a"), dry_run=True, return_objects=True)
-    eq([(o.object.name, o.result) for o in answer.outcomes], [("b", 1), ("a", 4)])
-    eq((client.head(), len(client.list()[1])), (1, 1))
+    client.put("c", {"n": 1})
+    answer = transact(client, put("b", {}), delete("a"), patch("c", {"spec": {"n": 2}}), dry_run=True,
+                      return_objects=True)
+    eq([(o.object.name, o.result, o.object.resource_version) for o in answer.outcomes],
+       [("b", 1, 0), ("a", 4, 1), ("c", 2, 2)])
+    eq([json.loads(o.object.json)["metadata"].get("resourceVersion") for o in answer.outcomes], [None, "1", "2"])
+    eq((client.head(), len(client.list()[1])), (2, 2))
     refused(client, [put("b", {}), delete("missing")], "NOT_FOUND", None, dry_run=True)
 
 

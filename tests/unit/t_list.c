@@ -353,7 +353,9 @@ static void versions_inside_a_transaction_are_not_shown(void **state)
         if (want != OK) {
             assert_string_equal(err.field, "resource_version");
             assert_string_equal(p.list.err.field, "resource_version");
-            assert_non_null(strstr(err.msg, "at version 4"));
+            assert_non_null(strstr(err.msg, "version 4, which shows all of it"));
+            assert_non_null(strstr(err.msg, "or 1, which was before it"));
+            assert_string_equal(p.list.err.msg, err.msg);
         } else {
             assert_int_equal(p.n, at == 1 ? 1 : 3);
         }

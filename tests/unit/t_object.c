@@ -78,7 +78,7 @@ static void a_version_is_spliced_in_as_text(void **state)
         const char *text;
     } cases[] = {
         {97,         2,          "\"resourceVersion\":\"97\",\"generation\":2,"             },
-        {0,          0,          "\"resourceVersion\":\"0\",\"generation\":0,"              },
+        {0,          1,          "\"generation\":1,"                                        },
         {UINT64_MAX, UINT64_MAX,
          "\"resourceVersion\":\"18446744073709551615\",\"generation\":18446744073709551615,"},
     };

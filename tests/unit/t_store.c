@@ -142,6 +142,16 @@ static void a_dry_run_checks_and_changes_nothing(void **state)
     object_unref(w.object);
     assert_null(get_text(f, "a"));
     assert_int_equal(store_head(f->store), 0);
+    for (int i = 1; i <= 2; i++) {
+        w = (struct write){0};
+        assert_int_equal(put_as(f, "a", i == 1 ? "{\"v\":1}" : "{\"v\":2}", &w), OK);
+        object_unref(w.object);
+    }
+    w = (struct write){.dry_run = true};
+    assert_int_equal(put_as(f, "a", "{\"v\":3}", &w), OK);
+    assert_int_equal(w.result, WRITE_UPDATED);
+    assert_int_equal(w.rv, 2); /* as it is */
+    object_unref(w.object);
 }
 
 static void a_repeated_request_gets_the_first_answer_also_after_a_restart(void **state)

@@ -138,7 +138,9 @@ struct checked {
     char last_key[400]; /* of the snapshot */
     int given[KEYS];    /* snapshot: how often a key came */
     rv_t given_rv[KEYS];
-    rv_t at; /* everything at or below was seen */
+    rv_t at;     /* everything at or below was seen */
+    bool oldest; /* nothing was seen: it may begin at a later floor */
+    struct store *store;
     size_t seen;
 };
 
@@ -230,10 +232,21 @@ static void see_event(struct checked *c, const struct seen *s)
     c->at = s->rv;
 }
 
+/* What has no event yet, and is at or beyond rv, may have begun at what was the floor by then. */
+static void begin_later(struct checked *c, rv_t rv)
+{
+    rv_t floor = store_floor(c->store);
+    if (c->oldest && c->at < floor && floor <= rv) {
+        c->at = floor;
+    }
+}
+
 static void see(void *arg, const struct seen *s)
 {
     struct checked *c = arg;
     c->seen++;
+    begin_later(c, s->rv - 1);
+    c->oldest = false;
     if (c->in_snapshot) {
         see_snapshot(c, s);
     } else {
@@ -313,6 +326,7 @@ static void pull(struct checked *c, bool *ret_ended)
     if (!c->in_snapshot) {
         /* A bookmark would say rv: nothing that matches may lie in (at, rv]. */
         assert_true(rv >= c->at);
+        begin_later(c, rv);
         for (size_t i = c->at; i < rv; i++) {
             const struct model_event *e = &model.events[i];
             assert_false(matches(&c->t, e->key, &e->before) || matches(&c->t, e->key, &e->after));
@@ -501,10 +515,12 @@ static void open_watch(struct fixture *f, struct watch_set *set, struct checked 
         enum errc rc = test_watch_open(set, &c->t, START_RESUME, 0, &err);
         assert_true(rc == OK || rc == ERR_EXPIRED);
         c->open = rc == OK;
+        c->oldest = false;
         return;
     }
     test_watch_fini(&c->t);
     memset(c, 0, sizeof *c);
+    c->store = f->store;
     choose_selections(c);
     enum watch_start start = (enum watch_start)(rnd(3) == 0 ? START_SNAPSHOT : rnd(5));
     start = start == START_RESUME ? START_SNAPSHOT : start;
@@ -521,6 +537,7 @@ static void open_watch(struct fixture *f, struct watch_set *set, struct checked 
         return;
     }
     assert_int_equal(rc, OK);
+    c->oldest = start == START_OLDEST;
     if (start == START_OLDEST) {
         assert_true(is_end(watcher_rv(c->t.watcher)));
         assert_true(watcher_rv(c->t.watcher) >= floor);
@@ -549,6 +566,7 @@ static void turn_and_pull(struct watch_set *set, struct checked *watches, int bu
             enum errc rc = test_watch_open(set, t, START_RESUME, 0, &err);
             assert_true(rc == OK || rc == ERR_EXPIRED);
             c->open = rc == OK;
+            c->oldest = false;
         }
     }
     (void)watches;
