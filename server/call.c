@@ -170,9 +170,17 @@ void call_reply(struct call *c, struct buf *message)
     grpc_byte_buffer_destroy(b);
 }
 
+static void returned(struct task *t)
+{
+    struct call *c = CONTAINER(t, struct call, task);
+    c->task.run = c->then;
+    returns_add(rpc_returns(c->srv->rpc), c->visit.fd, t);
+}
+
 void call_return(struct call *c, void (*fn)(struct task *t))
 {
-    c->task.run = fn;
+    c->then = fn;
+    c->task.run = returned;
     loop_post(rpc_loop(c->srv->rpc), &c->task);
 }
 

@@ -42,7 +42,8 @@ extern const size_t methods_n;
 
 struct call {
     struct tag on_request, on_answered;
-    struct task task; /* between threads */
+    struct task task;             /* between threads */
+    void (*then)(struct task *t); /* call_return's */
     struct server *srv;
     const struct method *method; /* NULL: no method of ours */
     struct fanout *fanout;       /* METHOD_SUBSCRIBE: whose queue the call is bound to */
@@ -75,7 +76,8 @@ void call_reply(struct call *c, struct buf *message);
 void call_fail(struct call *c, const struct err *err);
 /* The same with what it tells besides; NULL: nothing. */
 void call_fail_with(struct call *c, const struct err *err, const struct wire_more *more);
-/* Runs `fn` with the call's task on the I/O thread. Threads: any. */
+/* Runs `fn` with the call's task on the I/O thread, together with what else came back for calls of
+ * the same connection. Threads: any. */
 void call_return(struct call *c, void (*fn)(struct task *t));
 /* The gRPC call, with its one reference, and its visit; the call itself is freed. */
 grpc_call *call_release(struct call *c, struct visit *ret_visit);

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A descriptor may be closed by gRPC core at any time, and be another connection's a moment later.
- * To hold that back for a moment is harmless. */
 #include "server/conns.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "server/stream.h"
 #include "store/base/mem.h"
@@ -42,7 +37,7 @@ static void make_room(struct conns *cs, size_t fd)
     cs->cap = cap;
 }
 
-struct conn *conns_join(struct conns *cs, int fd, bool tcp)
+struct conn *conns_join(struct conns *cs, int fd)
 {
     make_room(cs, (size_t)fd);
     struct conn *c = cs->by_fd[fd];
@@ -52,7 +47,6 @@ struct conn *conns_join(struct conns *cs, int fd, bool tcp)
         TAILQ_INIT(&c->ready);
         cs->by_fd[fd] = c;
     }
-    c->tcp = tcp; /* the descriptor may have become another connection's */
     c->streams++;
     return c;
 }
@@ -122,21 +116,4 @@ struct conn *conns_next(struct conns *cs)
     }
     cs->at = cs->down ? next_down(cs, cs->at) : next_up(cs, cs->at + 1);
     return cs->by_fd[cs->at];
-}
-
-static void set_cork(const struct conn *c, int on)
-{
-    if (c->tcp) {
-        (void)setsockopt(c->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
-    }
-}
-
-void conn_hold(struct conn *c)
-{
-    set_cork(c, 1);
-}
-
-void conn_release(struct conn *c)
-{
-    set_cork(c, 0);
 }

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The connections of one fan-out thread's streams, and which of these have something to send. A
  * thread sends for one connection after the other: what belongs together stays in the caches and
- * goes out together, and whoever is first waits for its own messages only, not for the whole pass.
- *
- * While its streams send, a connection is held back, so that the kernel makes few full segments
- * rather than one for each message; gRPC core writes each message to the socket by itself and has
- * no way to hold them together.
- * Owned by a fan-out thread; its own only. See: tcp(7), TCP_CORK. */
+ * goes out together (cork.h), and whoever is first waits for its own messages only, not for the
+ * whole pass.
+ * Owned by a fan-out thread; its own only. */
 #ifndef WATCHD_SERVER_CONNS_H
 #define WATCHD_SERVER_CONNS_H
 
@@ -20,7 +17,6 @@ TAILQ_HEAD(stream_queue, stream);
 
 struct conn {
     int fd;
-    bool tcp;
     uint32_t streams; /* it is freed with the last one */
     uint32_t n_ready;
     struct stream_queue ready; /* oldest first */
@@ -40,7 +36,7 @@ void conns_init(struct conns *cs, bool down);
 void conns_fini(struct conns *cs);
 
 /* A stream of this connection begins, or ends. */
-struct conn *conns_join(struct conns *cs, int fd, bool tcp);
+struct conn *conns_join(struct conns *cs, int fd);
 void conns_leave(struct conns *cs, struct conn *c);
 
 /* The stream, which joined, has something to send, or no more. */
@@ -49,9 +45,5 @@ void conns_remove_ready(struct conns *cs, struct stream *s);
 
 /* The next connection that has ready streams; NULL: there is none. Each comes in its turn. */
 struct conn *conns_next(struct conns *cs);
-
-/* Around the messages of several streams. */
-void conn_hold(struct conn *c);
-void conn_release(struct conn *c);
 
 #endif

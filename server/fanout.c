@@ -18,6 +18,7 @@
 
 #include <grpc/byte_buffer.h>
 
+#include "server/cork.h"
 #include "server/rpc.h"
 #include "server/told.h"
 #include "store/base/logline.h"
@@ -230,13 +231,13 @@ static size_t send_for(struct conn *c, size_t most, mono_ms_t now)
 {
     size_t n = c->n_ready < most ? c->n_ready : most;
     if (n > 1) {
-        conn_hold(c);
+        cork_hold(c->fd);
     }
     for (size_t i = 0; i < n; i++) {
         stream_pump(TAILQ_FIRST(&c->ready), now);
     }
     if (n > 1) {
-        conn_release(c);
+        cork_release(c->fd);
     }
     return n;
 }

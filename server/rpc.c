@@ -30,6 +30,7 @@
 struct rpc {
     struct server *srv;
     struct loop loop;
+    struct returns returns;
     grpc_server *grpc;
     grpc_server_credentials *plain;
     void **registered; /* as methods[] */
@@ -51,6 +52,11 @@ struct rpc {
 struct loop *rpc_loop(struct rpc *r)
 {
     return &r->loop;
+}
+
+struct returns *rpc_returns(struct rpc *r)
+{
+    return &r->returns;
 }
 
 bool rpc_is_draining(const struct rpc *r)
@@ -192,6 +198,7 @@ struct rpc *rpc_new(struct server *srv, void (*over)(void *arg), void *arg)
     r->over = over;
     r->over_arg = arg;
     loop_init(&r->loop, true);
+    returns_init(&r->returns);
     r->grpc = server_create(srv->config);
     r->plain = grpc_insecure_server_credentials_create();
     grpc_server_register_completion_queue(r->grpc, r->loop.cq, NULL);
@@ -216,6 +223,7 @@ static void *run(void *arg)
         (void)loop_next(&r->loop, loop_now() + TURN_MS);
         guard_turn(r->srv->guard);
         loop_run_tasks(&r->loop);
+        returns_run(&r->returns);
     }
     return NULL;
 }
@@ -322,6 +330,7 @@ void rpc_free(struct rpc *r)
     grpc_server_destroy(r->grpc);
     grpc_server_credentials_release(r->plain);
     loop_fini(&r->loop);
+    returns_fini(&r->returns);
     free(r->registered);
     free(r);
 }

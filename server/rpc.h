@@ -5,7 +5,7 @@
 #ifndef WATCHD_SERVER_RPC_H
 #define WATCHD_SERVER_RPC_H
 
-#include "server/loop.h"
+#include "server/returns.h"
 #include "server/server.h"
 
 struct rpc;
@@ -17,6 +17,8 @@ struct rpc *rpc_new(struct server *srv, void (*over)(void *arg), void *arg);
 void rpc_start(struct rpc *r);
 /* The I/O thread's loop. */
 struct loop *rpc_loop(struct rpc *r);
+/* What came back to it, run after the loop's tasks. Threads: the I/O thread. */
+struct returns *rpc_returns(struct rpc *r);
 /* Hands a connected socket over, which must not block. Threads: main. */
 void rpc_add_connection(struct rpc *r, int fd);
 

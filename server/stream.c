@@ -282,8 +282,7 @@ static void open_stream(struct task *t)
     struct stream *s = CONTAINER(t, struct stream, task);
     struct fanout *f = s->owner;
     mono_ms_t now = loop_now();
-    s->conn =
-        conns_join(&f->conns, s->visit.fd, s->peer.family == AF_INET || s->peer.family == AF_INET6);
+    s->conn = conns_join(&f->conns, s->visit.fd);
     atomic_fetch_add(&f->streams, 1);
     struct err err = {0};
     enum errc e = open_watcher(s, &err);

@@ -7,7 +7,7 @@
 static struct stream *join(struct conns *cs, int fd)
 {
     struct stream *s = calloc(1, sizeof(*s));
-    s->conn = conns_join(cs, fd, false);
+    s->conn = conns_join(cs, fd);
     return s;
 }
 
