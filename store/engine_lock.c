@@ -125,6 +125,33 @@ enum errc engine_lock_take(const char *path, int *ret_fd, struct err *err)
     return OK;
 }
 
+#define DATABASE_LOCK_AT INT64_C(0x7fffffffffff0000) /* no file is so long */
+
+enum errc engine_lock_database(const char *path, int *ret_fd, struct err *err)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return path_fail(path, "open", errno, err);
+    }
+    struct flock lock = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = DATABASE_LOCK_AT, .l_len = 1};
+    if (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
+        enum errc code;
+        if (errno == EAGAIN || errno == EACCES) {
+            code = err_set(err, ERR_EXISTS,
+                           "another process has %s open, by another name or without its lock file: "
+                           "stop it first, or use another file",
+                           path);
+        } else {
+            code = path_fail(path, "lock", errno, err);
+        }
+        close(fd);
+        return code;
+    }
+    *ret_fd = fd;
+    return OK;
+}
+
 void engine_lock_release(int fd)
 {
     if (fd >= 0) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lock file beside a database: at most one process has the database open. It is a file of its
- * own, since closing any descriptor of the database would drop SQLite's locks on it.
- * Owned by the engine. Threads: one at a time. */
+/* The locks of a database: at most one process has it open. The lock file beside it says whose it
+ * is; the lock on the database itself holds also where the file has another name, or lost its lock
+ * file. Owned by the engine. Threads: one at a time. See: fcntl(2), "Open file description locks";
+ * https://sqlite.org/howtocorrupt.html, 2.2. */
 #ifndef WATCHD_ENGINE_LOCK_H
 #define WATCHD_ENGINE_LOCK_H
 
@@ -18,6 +19,11 @@ enum errc engine_path(const char *path, char **ret, struct err *err) NODISCARD;
  * processes lock two files of that name.
  * Errors: ERR_EXISTS: another has it (names its pid); ERR_DENIED; ERR_UNAVAILABLE. */
 enum errc engine_lock_take(const char *path, int *ret_fd, struct err *err) NODISCARD;
+/* Locks a byte of the database at `path`, which exists, where SQLite never looks. The lock belongs
+ * to *ret_fd, not to the process, so that SQLite's own descriptors may come and go. SQLite's locks
+ * belong to the process and go when *ret_fd is closed: let it be after its connections are.
+ * Errors: as engine_lock_take. */
+enum errc engine_lock_database(const char *path, int *ret_fd, struct err *err) NODISCARD;
 void engine_lock_release(int fd); /* -1 is fine. */
 
 #endif

@@ -173,6 +173,7 @@ struct engine_sqlite {
     bool no_sync;         /* the planted fault of tests */
     bool unclean;         /* at open: the last stop was not a clean one */
     int lock_fd;          /* holds the lock file */
+    int file_fd;          /* holds the lock on the database */
     struct epochs epochs; /* of this history, from the oldest */
 
     struct conn w;       /* the one connection that writes; closed after a failed recover */

@@ -172,6 +172,7 @@ static void engine_freep(struct engine_sqlite **sp)
         return;
     }
     conn_close(&s->w);
+    engine_lock_release(s->file_fd);
     engine_lock_release(s->lock_fd);
     fold_abandon(s);
     freep(&s->attempt.asides);
@@ -192,6 +193,7 @@ enum errc engine_sqlite_open(const struct engine_sqlite_options *opt, struct eng
     CLEANUP(engine_freep) struct engine_sqlite *s = mem_zalloc(sizeof(*s));
     s->base.ops = &engine_sqlite_ops;
     s->lock_fd = -1;
+    s->file_fd = -1;
     s->no_sync = opt->no_sync;
     s->max_bytes = opt->max_bytes;
     s->fold_events = opt->fold_events != 0 ? opt->fold_events : FOLD_EVENTS;
@@ -207,6 +209,9 @@ enum errc engine_sqlite_open(const struct engine_sqlite_options *opt, struct eng
     }
     if (code == OK) {
         code = file_make(s->path, err);
+    }
+    if (code == OK) {
+        code = engine_lock_database(s->path, &s->file_fd, err);
     }
     if (code == OK) {
         code = schema_recognise(s->path, err);

@@ -110,9 +110,22 @@ def a_second_server_on_one_file_is_refused(t):
     os.symlink(server.db, link)
     refused("--db", link, "--listen", "127.0.0.1:0")
     eq(server.client().head(), 1, "the first server is unharmed")
+    # Nor without the lock file, nor by another name of the file.
+    for path in (server.db, link):
+        os.unlink(server.db + ".lock")
+        refused("--db", path, "--listen", "127.0.0.1:0", words=["another process has", server.db])
+    name = t.path("name.db")
+    os.link(server.db, name)
+    refused("--db", name, "--listen", "127.0.0.1:0", words=["hard links"])
+    os.rename(server.db, t.path("away.db"))
+    os.unlink(t.path("away.db"))
+    refused("--db", name, "--listen", "127.0.0.1:0", words=["another process has", name])
+    os.rename(name, server.db)
+    server.client().put("b", {"n": 1})
+    eq(server.client().head(), 2, "the first server is unharmed")
     server.kill()
     server.start()
-    eq(server.client().head(), 1, "a killed server leaves no lock behind")
+    eq(server.client().head(), 2, "a killed server leaves no lock behind")
 
 
 @test

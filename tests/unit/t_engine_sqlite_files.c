@@ -268,6 +268,50 @@ static void a_second_process_is_refused_by_pid_and_path(void **state)
     assert_ok(open_path(alias, &err), &err);
 }
 
+static int open_is_refused_anyhow(struct rig *f)
+{
+    struct err err;
+    return open_path(f->arg != NULL ? f->arg : f->path, &err) == ERR_EXISTS &&
+                   strstr(err.msg, f->path) != NULL
+               ? 0
+               : 1;
+}
+
+static int open_other_is_refused(struct rig *f)
+{
+    struct err err;
+    CLEANUP(freep) char *other = beside(f, "other.db");
+    return open_path(other, &err) == ERR_EXISTS && strstr(err.msg, other) != NULL ? 0 : 1;
+}
+
+/* Also where there is no lock file, or one of another name. */
+static void a_second_process_is_refused_by_the_database_itself(void **state)
+{
+    struct rig *f = *state;
+    struct err err;
+    assert_ok(rig_open(f, &err), &err);
+    assert_ok(rig_write(f, 0, CAUSE_CREATED, "", &err), &err);
+    CLEANUP(freep) char *lock = beside(f, "watchd.db.lock");
+    CLEANUP(freep) char *alias = beside(f, "alias.db");
+    CLEANUP(freep) char *other = beside(f, "other.db");
+    assert_int_equal(symlink("watchd.db", alias), 0);
+    assert_int_equal(unlink(lock), 0);
+    assert_int_equal(in_child(open_is_refused_anyhow, f), 0);
+    assert_int_equal(unlink(lock), 0);
+    f->arg = alias;
+    assert_int_equal(in_child(open_is_refused_anyhow, f), 0);
+    f->arg = NULL;
+
+    /* The only name there is left is another one. */
+    assert_int_equal(link(f->path, other), 0);
+    assert_int_equal(unlink(f->path), 0);
+    assert_int_equal(in_child(open_other_is_refused, f), 0);
+    assert_int_equal(rename(other, f->path), 0);
+    assert_ok(rig_write(f, 0, CAUSE_UPDATED, "", &err), &err);
+    rig_close(f);
+    assert_ok(open_path(f->path, &err), &err);
+}
+
 static void a_second_engine_in_one_process_is_refused(void **state)
 {
     struct rig *f = *state;
@@ -325,7 +369,8 @@ static void the_log_stays_small_under_load(void **state)
     assert_true(usage.wal_bytes < 2 * 1024 * 1024);
 }
 
-/* The descriptors of this process on the database itself that may write. */
+/* The descriptors of this process on the database itself that may write, one of which only holds
+ * the lock on it. */
 static size_t writing_descriptors(const char *path, size_t *ret_all)
 {
     size_t writing = 0;
@@ -360,15 +405,15 @@ static void one_connection_writes_and_all_others_cannot(void **state)
         assert_ok(f->e->ops->view_begin(r[i], &head, &err), &err);
     }
     assert_ok(rig_write(f, 0, CAUSE_CREATED, "", &err), &err);
-    assert_int_equal(writing_descriptors(real, &all), 1);
-    assert_int_equal(all, 4);
+    assert_int_equal(writing_descriptors(real, &all), 2);
+    assert_int_equal(all, 5);
     for (size_t i = 0; i < 3; i++) {
         f->e->ops->view_end(r[i]);
         f->e->ops->reader_close(r[i]);
     }
     /* Recovery opens anew, and does not add. */
     assert_ok(f->e->ops->recover(f->e, &err), &err);
-    assert_int_equal(writing_descriptors(real, &all), 1);
+    assert_int_equal(writing_descriptors(real, &all), 2);
 }
 
 static bool ignore(void *arg, const struct event *ev)
@@ -571,6 +616,7 @@ int main(void)
         T(folders_links_and_missing_places_are_refused_with_reasons),
         T(no_permission_is_denied),
         T(a_second_process_is_refused_by_pid_and_path),
+        T(a_second_process_is_refused_by_the_database_itself),
         T(a_second_engine_in_one_process_is_refused),
         T(a_dead_process_leaves_no_lock_but_an_unclean_file),
         T(a_clean_stop_leaves_no_log),
