@@ -59,6 +59,7 @@ struct import {
     bool end_of_input;
     struct buf input; /* read and not yet taken */
     size_t taken;     /* of it */
+    size_t searched;  /* of what is not taken: there is no end of a line in it */
     uint64_t lines;   /* read */
     struct key_queue *queues;
     struct item_list ready;
@@ -281,7 +282,9 @@ static bool take_lines(struct import *im)
 {
     for (int i = 0; i < LINES_AT_ONCE && may_hold_more(im); i++) {
         struct str rest = {im->input.p + im->taken, im->input.n - im->taken};
-        const char *end = rest.n > 0 ? memchr(rest.p, '\n', rest.n) : NULL;
+        size_t left = rest.n - im->searched;
+        const char *end = left > 0 ? memchr(rest.p + im->searched, '\n', left) : NULL;
+        im->searched = end == NULL ? rest.n : 0;
         if (end == NULL && !(im->end_of_input && rest.n > 0)) {
             /* Only the beginning of a line is left: keep it at the front. */
             if (im->taken > 0) {
@@ -291,6 +294,7 @@ static bool take_lines(struct import *im)
             }
             return false;
         }
+        im->searched = 0;
         size_t n = end != NULL ? (size_t)(end - rest.p) : rest.n;
         take_line(im, (struct str){rest.p, n});
         im->taken += n + (end != NULL);

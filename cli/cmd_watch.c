@@ -12,9 +12,10 @@
 #include "cli/text.h"
 #include "store/model/name.h"
 
-#define OUT_MAX  ((size_t)1 << 30)
-#define FULL     ((size_t)256 << 10) /* written out also while there is more */
-#define SLICE_MS 200                 /* how often to look whether somebody still reads */
+#define OUT_MAX       ((size_t)1 << 30)
+#define FULL          ((size_t)256 << 10) /* written out also while there is more */
+#define SLICE_MS      200                 /* how often to look whether somebody still reads */
+#define COMMAND_SHOWN 1000                /* bytes; a hint with a longer one would be cut off */
 
 enum form { FORM_TABLE, FORM_JSON, FORM_NAME };
 
@@ -153,11 +154,10 @@ static int ended(const struct watching *w, const struct watch_error *e)
 {
     int code = cli_complain(w->cli, e);
     CLEANUP(buf_fini) struct buf again;
-    buf_init(&again, 16384);
+    buf_init(&again, COMMAND_SHOWN);
     same_command(w, &again);
-    const char *command = again.p;
     buf_addc(&again, '\0');
-    command = again.p;
+    const char *command = again.full ? "watchctl watch …" : again.p;
     if (e->code == WATCH_EXPIRED) {
         cli_notice("hint: the oldest version to start from is %" PRIu64 ", the last one is %" PRIu64
                    "; run '%s --since %" PRIu64 "', or without --since to begin with the current "

@@ -5,20 +5,16 @@
 #include "cli/client/error.h"
 #include "cli/client/reply.h"
 
-static enum errc show_uses(struct arena *a, const struct wire_status *s, struct watch_status *ret,
-                           struct err *err)
+static void show_uses(struct reply *r, struct arena *a, const struct wire_status *s,
+                      struct watch_status *ret)
 {
-    struct watch_resource_use *v = arena_alloc(a, s->n_resources * sizeof(*v));
-    if (v == NULL && s->n_resources != 0) {
-        return err_set(err, ERR_TOO_LARGE, "the list of resources is too large");
-    }
-    for (size_t i = 0; i < s->n_resources; i++) {
+    struct watch_resource_use *v = reply_array(r, a, s->n_resources, sizeof(*v));
+    for (size_t i = 0; i < s->n_resources && v != NULL; i++) {
         v[i] = (struct watch_resource_use){reply_text(a, s->resources[i].resource),
                                            s->resources[i].objects};
     }
     ret->resources = v;
     ret->n_resources = s->n_resources;
-    return OK;
 }
 
 enum watch_code watch_status(struct watch_client *c, struct watch_status *ret,
@@ -49,7 +45,8 @@ enum watch_code watch_status(struct watch_client *c, struct watch_status *ret,
                                  .sqlite_version = reply_text(a, s.sqlite_version),
                                  .grpc_version = reply_text(a, s.grpc_version),
                                  .read_only_reason = reply_text(a, s.read_only_reason)};
-    return show_uses(a, &s, ret, &reply.err) == OK ? WATCH_OK : error_show(&reply.err, true, error);
+    show_uses(&reply, a, &s, ret);
+    return reply.err.code == OK ? WATCH_OK : error_show(&reply.err, reply.from_server, error);
 }
 
 enum watch_code watch_compact(struct watch_client *c, uint64_t rv, uint64_t *ret_removed,
@@ -132,15 +129,18 @@ enum watch_code watch_subscriptions(struct watch_client *c, const char *client_i
         reply_read(&reply, wire_read_list_subscriptions_response(&c->reply, reply.text, &all, &n,
                                                                  &reply.err));
     }
+    struct watch_subscription *shown = NULL;
+    if (reply.err.code == OK) {
+        shown = reply_array(&reply, &c->reply, n, sizeof(*shown));
+    }
     if (reply.err.code != OK) {
         return error_show(&reply.err, reply.from_server, error);
     }
-    struct watch_subscription *shown = arena_alloc(&c->reply, n * sizeof(*shown) + 1);
-    for (size_t i = 0; i < n && shown != NULL; i++) {
+    for (size_t i = 0; i < n; i++) {
         show_subscription(&c->reply, &all[i], &shown[i]);
     }
     *ret = shown;
-    *ret_n = shown != NULL ? n : 0;
+    *ret_n = n;
     return WATCH_OK;
 }
 

@@ -22,10 +22,13 @@ enum watch_code watch_history(struct watch_client *c, const char *resource, cons
         reply_read(&reply,
                    wire_read_history_response(&c->reply, reply.text, &response, &reply.err));
     }
+    struct watch_revision *v = NULL;
+    if (reply.err.code == OK) {
+        v = reply_array(&reply, &c->reply, response.n, sizeof(*v));
+    }
     if (reply.err.code != OK) {
         return error_show(&reply.err, reply.from_server, error);
     }
-    struct watch_revision *v = arena_alloc(&c->reply, response.n * sizeof(*v) + 1);
     for (size_t i = 0; i < response.n; i++) {
         const struct wire_revision *r = &response.revisions[i];
         reply_object(&c->reply, &r->object, &v[i].object);

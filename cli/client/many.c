@@ -6,11 +6,11 @@
 #include "cli/client/reply.h"
 #include "store/base/random.h"
 
-static struct watch_written *show_outcomes(struct arena *a, const struct wire_write_response *v,
-                                           size_t n)
+static struct watch_written *show_outcomes(struct reply *r, struct arena *a,
+                                           const struct wire_write_response *v, size_t n)
 {
-    struct watch_written *ret = arena_alloc(a, n * sizeof(*ret) + 1);
-    for (size_t i = 0; i < n; i++) {
+    struct watch_written *ret = reply_array(r, a, n, sizeof(*ret));
+    for (size_t i = 0; i < n && ret != NULL; i++) {
         reply_written(a, &v[i], &ret[i]);
     }
     return ret;
@@ -37,11 +37,15 @@ enum watch_code watch_delete_collection(struct watch_client *c, const struct wat
         reply_read(&reply, wire_read_delete_collection_response(&c->reply, reply.text, &response,
                                                                 &reply.err));
     }
+    struct watch_written *shown = NULL;
+    if (reply.err.code == OK) {
+        shown = show_outcomes(&reply, &c->reply, response.outcomes, response.n_outcomes);
+    }
     if (reply.err.code != OK) {
         return error_show(&reply.err, reply.from_server, error);
     }
     *ret = (struct watch_deleted_page){
-        .deleted = show_outcomes(&c->reply, response.outcomes, response.n_outcomes),
+        .deleted = shown,
         .n = response.n_outcomes,
         .next = reply_text(&c->reply, response.continue_token),
     };
@@ -108,11 +112,15 @@ enum watch_code watch_transact(struct watch_client *c, const struct watch_write 
         reply_read(&reply,
                    wire_read_transact_response(&c->reply, reply.text, &response, &reply.err));
     }
+    struct watch_written *shown = NULL;
+    if (reply.err.code == OK) {
+        shown = show_outcomes(&reply, &c->reply, response.outcomes, response.n_outcomes);
+    }
     if (reply.err.code != OK) {
         return error_show(&reply.err, reply.from_server, error);
     }
     *ret = (struct watch_transacted){
-        .written = show_outcomes(&c->reply, response.outcomes, response.n_outcomes),
+        .written = shown,
         .n = response.n_outcomes,
         .rv = response.rv,
     };

@@ -14,7 +14,7 @@ void reply_object(struct arena *a, const struct wire_object *o, struct watch_obj
     ret->name = reply_text(a, o->key.name);
     ret->rv = o->rv;
     ret->json = reply_text(a, o->json);
-    ret->json_len = o->json.n;
+    ret->json_len = *ret->json != '\0' ? o->json.n : 0;
 }
 
 void reply_written(struct arena *a, const struct wire_write_response *w, struct watch_written *ret)
@@ -105,11 +105,13 @@ enum watch_code watch_list_at(struct watch_client *c, const struct watch_selecti
     if (reply.err.code == OK) {
         reply_read(&reply, wire_read_list_response(&c->reply, reply.text, &response, &reply.err));
     }
+    struct watch_object *objects = NULL;
+    if (reply.err.code == OK) {
+        objects = reply_array(&reply, &c->reply, response.n_objects, sizeof(*objects));
+    }
     if (reply.err.code != OK) {
         return error_show(&reply.err, reply.from_server, error);
     }
-    struct watch_object *objects =
-        arena_alloc(&c->reply, response.n_objects * sizeof(struct watch_object) + 1);
     for (size_t i = 0; i < response.n_objects; i++) {
         reply_object(&c->reply, &response.objects[i], &objects[i]);
     }

@@ -68,6 +68,17 @@ void reply_read(struct reply *r, enum errc rc)
     }
 }
 
+void *reply_array(struct reply *r, struct arena *a, size_t n, size_t size)
+{
+    void *v = arena_alloc(a, n * size + 1);
+    if (v == NULL) {
+        reply_read(r, err_set(&r->err, ERR_INTERNAL,
+                              "the server's answer has more parts than an "
+                              "answer of its size can have"));
+    }
+    return v;
+}
+
 const char *reply_text(struct arena *a, struct str s)
 {
     char *copy = arena_alloc(a, s.n + 1);

@@ -15,7 +15,10 @@ struct reply {
 struct reply reply_to(struct watch_client *c, const char *method, bool write, struct buf *request);
 /* Takes the result of decoding; reply->err was filled by it. */
 void reply_read(struct reply *r, enum errc rc);
-/* A copy with a NUL behind it. */
+/* Memory for n things of this size, to show what the answer says. NULL, with the reply's error set,
+ * when an answer was made to want more than its budget. */
+void *reply_array(struct reply *r, struct arena *a, size_t n, size_t size);
+/* A copy with a NUL behind it; "" for want of memory. */
 const char *reply_text(struct arena *a, struct str s);
 /* What the caller is shown of an object and of a write; texts live in the arena (objects.c). */
 void reply_object(struct arena *a, const struct wire_object *o, struct watch_object *ret);

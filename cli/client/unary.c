@@ -128,6 +128,9 @@ static void unary_answered(struct unary *u)
     if (u->response == NULL || !grpc_byte_buffer_reader_init(&reader, u->response)) {
         struct err err;
         err_set(&err, ERR_INTERNAL, "the server's answer is empty");
+        if (u->response != NULL) {
+            grpc_byte_buffer_destroy(TAKE(u->response));
+        }
         unary_finish(u, STR_EMPTY, &err, true);
         return;
     }

@@ -100,6 +100,7 @@ void err_within(struct err *err, const char *fmt, ...)
     if (n > 0 && (size_t)n < sizeof(err->field) && inner[0] != '\0') {
         size_t left = sizeof(err->field) - (size_t)n;
         snprintf(err->field + n, left, ".%.*s", (int)left, inner);
+        make_presentable(err->field);
     }
 }
 

@@ -5,28 +5,32 @@
 
 /* ---- The check ----------------------------------------------------------------------------- */
 
-static enum errc refuse_item(const json_t *list, const struct shape *shape, size_t bad,
+static enum errc refuse_item(const struct parts *parts, const struct shape *shape,
                              const struct buf *path, struct err *err)
 {
     char field[FIELDS_PATH_MAX + 32];
-    snprintf(field, sizeof(field), "%.*s[%zu]", STR_ARG(buf_str(path)), bad);
-    const json_t *item = json_array_get(list, bad);
-    if (shape->kind == SHAPE_SET) {
-        bool scalar = !json_is_object(item) && !json_is_array(item) && !json_is_null(item);
+    snprintf(field, sizeof(field), "%.*s[%zu]", STR_ARG(buf_str(path)), parts->bad);
+    switch (parts->fault) {
+    case PARTS_NO_KEY:
         return err_field(err, ERR_INVALID, field,
-                         scalar ? "is there twice, but the list is a set"
-                                : "must be a string, a number or a boolean: the list is a set");
+                         "needs \"%.*s\", by which the items of this list are told apart",
+                         STR_ARG(parts->key));
+    case PARTS_NO_SCALAR:
+        return err_field(err, ERR_INVALID, field,
+                         "must be a string, a number or a boolean: the list is a set");
+    case PARTS_TOO_LARGE:
+        return err_field(err, ERR_INVALID, field,
+                         "what tells the items of this list apart is more than %zu bytes in all; "
+                         "give the list fewer of them",
+                         PARTS_NAMES_MAX);
+    case PARTS_TWICE:
+        break;
     }
-    for (size_t i = 0; i < shape->n_keys; i++) {
-        const json_t *key = json_object_getn(item, shape->keys[i].p, shape->keys[i].n);
-        if (key == NULL || json_is_object(key) || json_is_array(key) || json_is_null(key)) {
-            return err_field(err, ERR_INVALID, field,
-                             "needs \"%.*s\", by which the items of this list are told apart",
-                             STR_ARG(shape->keys[i]));
-        }
+    if (shape->kind == SHAPE_SET) {
+        return err_field(err, ERR_INVALID, field, "is there twice, but the list is a set");
     }
-    return err_field(err, ERR_INVALID, field, "has the same \"%.*s\" as an item before it",
-                     STR_ARG(shape->keys[0]));
+    return err_field(err, ERR_INVALID, field, "has the same \"%.*s\"%s as an item before it",
+                     STR_ARG(shape->keys[0]), shape->n_keys > 1 ? " (and other keys)" : "");
 }
 
 static enum errc check(const json_t *value, struct shape shape, int depth, struct buf *path,
@@ -36,7 +40,7 @@ static enum errc check(const json_t *value, struct shape shape, int depth, struc
     parts_of(value, &shape, depth, &parts);
     bool declared = shape.kind == SHAPE_SET || shape.kind == SHAPE_KEYED;
     if (declared && json_is_array(value) && parts.kind == 0 && depth < FIELDS_DEPTH_MAX) {
-        return refuse_item(value, &shape, parts.bad, path, err);
+        return refuse_item(&parts, &shape, path, err);
     }
     size_t n = path->n;
     for (size_t i = 0; i < parts.n; i++) {

@@ -302,9 +302,14 @@ static enum regex_answer run(struct run *u, uint16_t *now, uint16_t *next)
 enum regex_answer regex_search(const struct regex *r, struct str text, uint64_t *budget)
 {
     size_t n = r->n_steps;
+    uint64_t prepared = n / 16; /* the memory costs, too, however short the text is */
+    if (*budget <= prepared) {
+        return REGEX_TOO_COSTLY;
+    }
     CLEANUP(freep) uint16_t *memory = mem_alloc(4 * n * sizeof(*memory));
     CLEANUP(freep) size_t *seen = mem_zalloc(n * sizeof(*seen));
-    struct run u = {.r = r, .text = text, .left = *budget, .stack = memory + 2 * n, .seen = seen};
+    struct run u = {
+        .r = r, .text = text, .left = *budget - prepared, .stack = memory + 2 * n, .seen = seen};
     enum regex_answer answer = run(&u, memory, memory + n);
     *budget = u.left;
     return answer;

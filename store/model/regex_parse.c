@@ -85,18 +85,22 @@ static enum errc atom(struct regex_parser *p, uint16_t *ret)
     return rc;
 }
 
+/* What is above the limit is all the same. */
 static bool number(struct regex_parser *p, int *ret)
 {
     size_t begin = p->at;
     *ret = 0;
-    while (regex_peek(p) >= '0' && regex_peek(p) <= '9' && *ret <= REGEX_REPEAT_MAX) {
-        *ret = *ret * 10 + (regex_peek(p) - '0');
+    while (regex_peek(p) >= '0' && regex_peek(p) <= '9') {
+        if (*ret <= REGEX_REPEAT_MAX) {
+            *ret = *ret * 10 + (regex_peek(p) - '0');
+        }
         p->at++;
     }
-    return p->at != begin;
+    bool zeros_first = p->at - begin > 1 && p->text.p[begin] == '0';
+    return p->at != begin && !zeros_first;
 }
 
-/* {3}, {3,}, {3,5}. What looks otherwise is no repeat but text, as in RE2. */
+/* {3}, {3,}, {3,5}. What looks otherwise ({03} too) is no repeat but text, as in RE2. */
 static bool counted(struct regex_parser *p, int *min, int *max)
 {
     size_t begin = p->at;
@@ -117,7 +121,7 @@ static bool counted(struct regex_parser *p, int *min, int *max)
 
 static enum errc repeats(struct regex_parser *p, uint16_t *node)
 {
-    for (;;) {
+    for (bool repeated = false;; repeated = true) {
         size_t begin = p->at;
         int min = 0;
         int max = REGEX_NO_LIMIT;
@@ -127,6 +131,10 @@ static enum errc repeats(struct regex_parser *p, uint16_t *node)
             max = 1;
         } else if (!regex_take(p, "*") && !counted(p, &min, &max)) {
             return OK;
+        }
+        if (repeated) {
+            /* To others a++ is no (a+)+ either, but never gives back what it took. */
+            return regex_refuse(p, begin, "a repeat of a repeat: write (?:a*){2}, not a*{2}");
         }
         (void)regex_take(p, "?"); /* lazy */
         if (min > REGEX_REPEAT_MAX || max > REGEX_REPEAT_MAX ||

@@ -158,9 +158,8 @@ static enum errc one_char(struct regex_parser *p, uint32_t *ret)
             return OK;
         }
     }
-    bool punctuation = c > ' ' && c < 0x7f && !(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'Z') &&
-                       !(c >= 'a' && c <= 'z');
-    if (!punctuation) {
+    bool letter = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    if (letter || c == '\0' || (unsigned char)c > 0x7f) {
         return regex_refuse(p, begin, "this escape is not known");
     }
     p->at++;

@@ -92,12 +92,22 @@ static enum errc finish_default(struct schema_compiler *c, const struct schema *
                         : err_field(c->err, ERR_INVALID, found.v[0].field, "%s", found.v[0].msg);
 }
 
-static enum errc finish(struct schema_compiler *c, struct schema *s)
+static void finish_fills(struct schema *s)
 {
     s->fills = has_default(s->additional) || has_default(s->items);
-    for (size_t i = 0; i < s->n_properties && !s->fills; i++) {
-        s->fills = has_default(s->properties[i].schema);
+    s->defaults = mem_alloc((s->n_properties + 1) * sizeof(*s->defaults));
+    for (size_t i = 0; i < s->n_properties; i++) {
+        const struct schema *property = s->properties[i].schema;
+        s->fills = s->fills || has_default(property);
+        if (property->default_value != NULL) {
+            s->defaults[s->n_defaults++] = i;
+        }
     }
+}
+
+static enum errc finish(struct schema_compiler *c, struct schema *s)
+{
+    finish_fills(s);
     if (s->top && s->type != SCHEMA_OBJECT && s->type != SCHEMA_ANY) {
         return REFUSE(c, "must have the type object");
     }
@@ -210,6 +220,7 @@ void schema_free(struct schema *s)
     json_decref(s->json);
     free(s->properties);
     free(s->by_name);
+    free(s->defaults);
     free(s->required);
     free(s->keys);
     free(s);

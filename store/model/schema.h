@@ -6,7 +6,7 @@
  *   type properties required additionalProperties items enum default nullable
  *   minimum maximum exclusiveMinimum exclusiveMaximum (numbers or, as in v1, booleans) multipleOf
  *   minLength maxLength pattern (see regex.h)   minItems maxItems   minProperties maxProperties
- *   x-kubernetes-list-type: atomic|set|map   x-kubernetes-list-map-keys
+ *   x-kubernetes-list-type: atomic|set|map   x-kubernetes-list-map-keys (16 at most)
  *   x-kubernetes-map-type: granular|atomic   x-kubernetes-int-or-string
  *   title description format example externalDocs x-kubernetes-preserve-unknown-fields: no effect
  *
@@ -50,7 +50,7 @@ struct schema_violations {
     struct schema_violation v[SCHEMA_VIOLATIONS_MAX];
 };
 
-/* The first violations, in the schema's order; none: the document is as it must be. */
+/* The first violations, in the document's order; none: the document is as it must be. */
 void schema_check(const struct schema *s, const json_t *doc, struct schema_violations *ret);
 /* The same as one error: the field is the first one's, the message has as many as fit.
  * Errors: ERR_INVALID. */

@@ -51,22 +51,24 @@ static void fill_member(struct filling *f, const struct schema *s, struct str na
     }
 }
 
+/* What is absent is paid for by what it adds, what is there by the document; so no property is
+ * looked at but these, however many a schema has. */
 static json_t *fill_object(struct filling *f, const struct schema *s, const json_t *original)
 {
     json_t *v = json_incref(json_mutable(original));
-    for (size_t i = 0; i < s->n_properties; i++) {
-        fill_member(f, s->properties[i].schema, s->properties[i].name, original, &v);
-    }
-    if (s->additional == NULL) {
-        return v;
+    for (size_t i = 0; i < s->n_defaults && !f->full; i++) {
+        const struct schema_property *p = &s->properties[s->defaults[i]];
+        fill_member(f, p->schema, p->name, original, &v);
     }
     json_t *members = json_mutable(original);
-    for (void *it = json_object_iter(members); it != NULL;
+    for (void *it = json_object_iter(members); it != NULL && !f->full;
          it = json_object_iter_next(members, it)) {
         struct str name = {json_object_iter_key(it), json_object_iter_key_len(it)};
-        bool reserved = s->top && schema_is_reserved(name);
-        if (!reserved && schema_property_find(s, name) == NULL) {
-            fill_member(f, s->additional, name, original, &v);
+        const struct schema *property = schema_property_find(s, name);
+        bool done = property != NULL && property->default_value != NULL;
+        property = property != NULL ? property : s->additional;
+        if (property != NULL && !done && !(s->top && schema_is_reserved(name))) {
+            fill_member(f, property, name, original, &v);
         }
     }
     return v;

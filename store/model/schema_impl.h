@@ -47,7 +47,9 @@ struct schema {
     enum schema_list_kind list_kind;
     struct schema_property *properties; /* as declared */
     size_t n_properties;
-    size_t *by_name; /* their indexes, sorted */
+    size_t *by_name;  /* their indexes, sorted */
+    size_t *defaults; /* indexes of those that have a default */
+    size_t n_defaults;
     struct schema *additional, *items;
     struct str *required, *keys; /* their texts lie in `json` */
     size_t n_required, n_keys;
@@ -55,7 +57,8 @@ struct schema {
     json_t *default_value; /* or NULL */
     size_t default_bytes;  /* as text */
     struct schema_bound minimum, maximum;
-    double multiple_of; /* 0: none */
+    double multiple_of;          /* 0: none */
+    int64_t integer_multiple_of; /* the same where it is an integer, else 0 */
     struct schema_limits length, items_n, properties_n;
     struct regex *pattern;
     json_t *json; /* of the top: a copy of what it was made from, which texts borrow from */

@@ -6,6 +6,7 @@
 #include "store/model/schema_compile.h"
 
 #define ENUM_MAX 1000
+#define KEYS_MAX 16 /* of a list: each item is told apart by all of them */
 
 static struct str str_of_json(const json_t *v)
 {
@@ -172,6 +173,9 @@ static enum errc read_required(struct schema_compiler *c, struct schema *s, cons
 
 static enum errc read_keys(struct schema_compiler *c, struct schema *s, const json_t *v)
 {
+    if (json_array_size(v) > KEYS_MAX) {
+        return REFUSE(c, "has %zu keys; at most %d are taken", json_array_size(v), KEYS_MAX);
+    }
     return read_names(c, v, &s->keys, &s->n_keys);
 }
 
@@ -240,6 +244,7 @@ static enum errc read_exclusive_max(struct schema_compiler *c, struct schema *s,
 static enum errc read_multiple_of(struct schema_compiler *c, struct schema *s, const json_t *v)
 {
     s->multiple_of = json_number_value(v);
+    s->integer_multiple_of = json_integer_value(v);
     return s->multiple_of > 0 ? OK : REFUSE(c, "must be a number above 0");
 }
 

@@ -79,8 +79,9 @@ static struct str next_key(const struct shape *s, struct str before)
     return next;
 }
 
-/* {"name":"web","port":80}, of the keys. False if one is missing and has no default. */
-static bool add_keys(const json_t *item, const struct shape *s, struct buf *out)
+/* {"name":"web","port":80}, of the keys. False if one is missing and has no default: *ret_key. */
+static bool add_keys(const json_t *item, const struct shape *s, struct buf *out,
+                     struct str *ret_key)
 {
     const struct schema *items = schema_items(s->schema);
     struct str key = STR_EMPTY;
@@ -88,7 +89,8 @@ static bool add_keys(const json_t *item, const struct shape *s, struct buf *out)
         key = next_key(s, key);
         const json_t *v = json_object_getn(item, key.p, key.n);
         v = v != NULL ? v : schema_default(schema_member(items, key));
-        if (!is_scalar(v)) {
+        if (!is_scalar(v) || !json_is_object(item)) {
+            *ret_key = key;
             return false;
         }
         buf_addc(out, i == 0 ? '{' : ',');
@@ -97,7 +99,7 @@ static bool add_keys(const json_t *item, const struct shape *s, struct buf *out)
         json_text_write(v, out);
     }
     buf_addc(out, '}');
-    return json_is_object(item);
+    return true;
 }
 
 static int by_name(const void *a, const void *b)
@@ -136,18 +138,24 @@ static void read_items(const json_t *list, const struct shape *s, struct parts *
     size_t n = json_array_size(list);
     bool keyed = s->kind == SHAPE_KEYED;
     struct buf texts;
-    buf_init(&texts, SIZE_MAX);
+    buf_init(&texts, PARTS_NAMES_MAX);
     p->v = mem_alloc(n * sizeof(*p->v) + 1);
     p->bad = n;
     for (p->n = 0; p->n < n && p->bad == n; p->n++) {
         const json_t *item = json_array_get(list, p->n);
         size_t at = texts.n;
-        if (keyed ? !add_keys(item, s, &texts) : !is_scalar(item)) {
+        if (keyed ? !add_keys(item, s, &texts, &p->key) : !is_scalar(item)) {
+            p->fault = keyed ? PARTS_NO_KEY : PARTS_NO_SCALAR;
             p->bad = p->n;
             break;
         }
         if (!keyed) {
             json_text_write(item, &texts);
+        }
+        if (texts.full) {
+            p->fault = PARTS_TOO_LARGE;
+            p->bad = p->n;
+            break;
         }
         p->v[p->n] = (struct part){
             {NULL, texts.n - at},
@@ -162,6 +170,7 @@ static void read_items(const json_t *list, const struct shape *s, struct parts *
     }
     sort_parts(p);
     if (p->bad == n) {
+        p->fault = PARTS_TWICE;
         p->bad = second_of_two(p);
     }
     if (p->bad == n) {

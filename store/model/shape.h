@@ -2,8 +2,8 @@
 /* What is one value and what has parts, for those who merge documents and keep owners of fields.
  * Unless a schema says otherwise, a map has its members for parts, and all else is one value, lists
  * too. A list may be declared a set of scalars, or a map whose items are known by some of their
- * members; one that is not what it is declared to be (an item without its keys, two alike) is one
- * value.
+ * members; one that is not what it is declared to be (an item without its keys, two alike) or too
+ * large for that is one value.
  * Pure. See: schema.h. */
 #ifndef WATCHD_MODEL_SHAPE_H
 #define WATCHD_MODEL_SHAPE_H
@@ -34,6 +34,18 @@ struct shape shape_item(const struct shape *s);
 /* Is this member one of the keys by which items of such a list are known? */
 bool shape_is_key(const struct shape *s, struct str name);
 
+/* Bytes that the names of all items of a list may have. A default that is one of their keys is in
+ * the name of each item, so a small list can have very long ones. */
+#define PARTS_NAMES_MAX ((size_t)32 * 1024 * 1024)
+
+/* Why a list is not what it is declared to be. */
+enum parts_fault {
+    PARTS_NO_KEY,    /* an item lacks the key parts.key, or it is no scalar there */
+    PARTS_NO_SCALAR, /* of a set */
+    PARTS_TWICE,
+    PARTS_TOO_LARGE, /* PARTS_NAMES_MAX */
+};
+
 /* A value with its parts. */
 struct part {
     struct str name; /* of a member: its name; else what stands behind k: or v:; see fields.h */
@@ -43,7 +55,9 @@ struct parts {
     char kind;      /* 'f', 'k' or 'v'; 0: it is one value, without parts */
     struct part *v; /* in the order of the value */
     size_t n;
-    size_t bad;          /* of a list that is not what it is declared to be: the item at fault */
+    size_t bad; /* of a list that is not what it is declared to be: the item at fault */
+    enum parts_fault fault;
+    struct str key;      /* borrowed from the shape */
     const json_t *map;   /* 'f' */
     struct part **found; /* others: by name */
     char *texts;         /* of the names of others */

@@ -305,6 +305,10 @@ def watch_grammar(t):
     store.client.call("Compact")
     result = check(cli, (["watch", "jobs", "--since", "1"], 6, "", r"Expired.*1.*3.*4"))
     assert "--since 3" in result.err, f"it does not say what to run: {result.err!r}"
+    for quotes, command in [(200, "jobs --field-selector 'spec.a=" + "'\\''" * 200 + "'"), (4088, "…")]:
+        selector = "spec.a=" + "'" * quotes
+        result = check(cli, (["watch", "jobs", "--since", "1", "--field-selector", selector], 6, "", "Expired"))
+        assert f"run 'watchctl watch {command} --since 3', or" in result.err, result.err[-200:]
     check(Cli("127.0.0.1:1"), (["watch", "jobs", "--for", "500ms"], 7, "", r"waiting|refused"))
 
 

@@ -68,6 +68,17 @@ static void messages_are_one_line_of_utf8_whatever_they_quote(void **state)
         }
         assert_null(strchr(e.msg, '?'));
         assert_true(n > sizeof(e.msg) - 5);
+
+        text[sizeof(e.field) - 1] = '\0';
+        err_field(&e, ERR_INVALID, text, "no");
+        err_within(&e, "operations[%d]", 7);
+        n = strlen(e.field);
+        for (size_t at = 0; at < n;) {
+            size_t len = utf8_len(e.field + at, n - at);
+            assert_int_not_equal(len, 0);
+            at += len;
+        }
+        assert_true(n > sizeof(e.field) - 5);
     }
 }
 

@@ -101,28 +101,73 @@ static void a_schema_names_keys_sets_and_what_is_one_value(void **state)
 static void declared_lists_are_applied_as_they_are_declared(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {
+    static const struct {
+        const char *config;
+        const char *field;
+        const char *msg;
+    } cases[] = {
         {"{\"metadata\":{\"ownerReferences\":[{\"uid\":\"1\"},{\"uid\":\"1\"}]}}",
-         "metadata.ownerReferences[1]"                                                                          },
-        {"{\"metadata\":{\"ownerReferences\":[{\"name\":\"1\"}]}}",                "metadata.ownerReferences[0]"},
-        {"{\"metadata\":{\"ownerReferences\":[7]}}",                               "metadata.ownerReferences[0]"},
+         "metadata.ownerReferences[1]",                                                                           "has the same \"uid\" as"},
+        {"{\"metadata\":{\"ownerReferences\":[{\"name\":\"1\"}]}}",                "metadata.ownerReferences[0]",
+         "needs \"uid\""                                                                                                                   },
+        {"{\"metadata\":{\"ownerReferences\":[7]}}",                               "metadata.ownerReferences[0]",
+         "needs \"uid\""                                                                                                                   },
         {"{\"metadata\":{\"finalizers\":[\"a\",\"b\",\"c\",\"b\",\"a\"]}}",
-         "metadata.finalizers[3]"                                                                               },
-        {"{\"metadata\":{\"finalizers\":[[]]}}",                                   "metadata.finalizers[0]"     },
-        {"{\"spec\":{\"tags\":[null]}}",                                           "spec.tags[0]"               },
-        {"{\"spec\":{\"ports\":[{\"name\":\"a\",\"protocol\":{}}]}}",              "spec.ports[0]"              },
-        {"{\"spec\":{\"ports\":[{\"protocol\":\"a\"}]}}",                          "spec.ports[0]"              },
+         "metadata.finalizers[3]",                                                                                "is there twice"         },
+        {"{\"metadata\":{\"finalizers\":[[]]}}",                                   "metadata.finalizers[0]",      "must be a string"       },
+        {"{\"spec\":{\"tags\":[null]}}",                                           "spec.tags[0]",                "must be a string"       },
+        {"{\"spec\":{\"ports\":[{\"name\":\"a\",\"protocol\":{}}]}}",              "spec.ports[0]",
+         "needs \"protocol\""                                                                                                              },
+        {"{\"spec\":{\"ports\":[{\"protocol\":\"a\"}]}}",                          "spec.ports[0]",               "needs \"name\""         },
+ /* A key that is filled in is not the one that is missing. */
+        {"{\"spec\":{\"ports\":[{}]}}",                                            "spec.ports[0]",               "needs \"name\""         },
+        {"{\"spec\":{\"ports\":[{\"name\":\"a\"},{\"name\":\"a\"}]}}",             "spec.ports[1]",
+         "has the same \"protocol\" (and other keys) as"                                                                                   },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        CLEANUP(json_decrefp) json_t *config = json_of(cases[i][0]);
+        CLEANUP(json_decrefp) json_t *config = json_of(cases[i].config);
         struct applying a = {NULL, config, declared, STR("a"), true, 0, THING_MAX_BYTES};
         CLEANUP(managed_fini) struct managed m = {0};
         json_t *doc = NULL;
         struct conflicts *conflicts = NULL;
         struct err err = {0};
-        assert_case(ownership_apply(&a, &m, &doc, &conflicts, &err) == ERR_INVALID, cases[i][0]);
-        assert_string_equal(err.field, cases[i][1]);
+        assert_case(ownership_apply(&a, &m, &doc, &conflicts, &err) == ERR_INVALID,
+                    cases[i].config);
+        assert_string_equal(err.field, cases[i].field);
+        assert_case(strncmp(err.msg, cases[i].msg, strlen(cases[i].msg)) == 0, err.msg);
     }
+}
+
+/* A key's default is in the name of each item: here it would be hundreds of times the list. */
+static void names_of_items_are_bounded(void **state)
+{
+    (void)state;
+    CLEANUP(json_decrefp)
+    json_t *json =
+        json_of("{\"properties\":{\"v\":{\"x-kubernetes-list-type\":\"map\","
+                "\"x-kubernetes-list-map-keys\":[\"id\",\"long\"],\"items\":{\"type\":\"object\","
+                "\"required\":[\"id\"],\"properties\":{\"id\":{\"type\":\"integer\"},"
+                "\"long\":{\"type\":\"string\"}}}}}}");
+    CLEANUP(freep) char *text = mem_alloc(10001);
+    memset(text, 'x', 10000);
+    text[10000] = '\0';
+    json_t *v = json_object_get(json_object_get(json, "properties"), "v");
+    json_t *properties = json_object_get(json_object_get(v, "items"), "properties");
+    json_object_set_new(json_object_get(properties, "long"), "default", json_string(text));
+    CLEANUP(schema_freep) struct schema *s = NULL;
+    struct err err = {0};
+    assert_ok(schema_new(json, "schema", &s, &err), &err);
+    CLEANUP(json_decrefp) json_t *config = json_pack("{s:[]}", "v");
+    for (int i = 0; i < 10000; i++) {
+        json_array_append_new(json_object_get(config, "v"), json_pack("{s:i}", "id", i));
+    }
+    struct applying a = {NULL, config, s, STR("a"), true, 0, THING_MAX_BYTES};
+    CLEANUP(managed_fini) struct managed m = {0};
+    json_t *doc = NULL;
+    struct conflicts *conflicts = NULL;
+    assert_int_equal(ownership_apply(&a, &m, &doc, &conflicts, &err), ERR_INVALID);
+    assert_string_equal(err.field, "v[3348]");
+    assert_non_null(strstr(err.msg, "33554432 bytes"));
 }
 
 static void a_live_list_that_is_not_as_declared_is_one_value(void **state)
@@ -156,6 +201,7 @@ int main(void)
         cmocka_unit_test(an_item_goes_with_its_keys_once_nothing_else_is_left_in_it),
         cmocka_unit_test(a_schema_names_keys_sets_and_what_is_one_value),
         cmocka_unit_test(declared_lists_are_applied_as_they_are_declared),
+        cmocka_unit_test(names_of_items_are_bounded),
         cmocka_unit_test(a_live_list_that_is_not_as_declared_is_one_value),
         cmocka_unit_test(a_schema_that_makes_a_map_one_value_makes_its_owners_own_that),
     };
