@@ -17,6 +17,7 @@ struct batch {
     struct write *writes[BATCH_WRITES];
     size_t n_writes;
     struct write *repeats[BATCH_WRITES]; /* of request ids within the batch: [i] repeats this one */
+    uint64_t id_heads[BATCH_WRITES];     /* how the request ids begin, for a quick look */
     struct change changes[BATCH_WRITES];
     struct object *was[BATCH_WRITES]; /* what a change borrows from: references */
     struct object *is[BATCH_WRITES];

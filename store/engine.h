@@ -130,6 +130,10 @@ struct engine_ops {
      * Errors: ERR_DATA_LOSS, ERR_UNAVAILABLE. */
     enum errc (*owners)(struct engine *e, row_t row, struct buf *out, struct err *err);
 
+    /* May be NULL. Said around several calls of load, recall and owners with no other call between:
+     * as nobody else writes, all of them may look at one state. */
+    void (*loads)(struct engine *e, bool on);
+
     /* May be NULL: nothing to compact. Deletes at most max_rows events (or one transaction), oldest
      * first, with rv <= upto, whole transactions, never the newest event, and makes the new floor
      * durable in the same transaction. For each it calls `gone` (before the commit; borrowed) with

@@ -177,6 +177,19 @@ static enum errc load(struct engine *e, row_t row, rv_t rv, struct object **ret,
                       : row_load(&s->w, row, rv, rv <= e->folded, ret, err);
 }
 
+/* A statement under way keeps the read transaction open that each load would else begin and end,
+ * with two locks of the file. */
+static void loads(struct engine *e, bool on)
+{
+    struct engine_sqlite *s = engine_sqlite_of(e);
+    sqlite3_stmt *st = s->w.st[ST_STATE];
+    if (on && !s->suspect) {
+        (void)sqlite3_step(st); /* without it, too, everything is found */
+    } else if (!on && st != NULL) {
+        (void)sqlite3_reset(st);
+    }
+}
+
 static enum errc recall(struct engine *e, rv_t rv, struct event *ret, struct err *err)
 {
     struct engine_sqlite *s = engine_sqlite_of(e);
@@ -361,6 +374,7 @@ const struct engine_ops engine_sqlite_ops = {
     .recover = engine_sqlite_recover,
     .load = load,
     .recall = recall,
+    .loads = loads,
     .owners = engine_sqlite_owners,
     .compact = compact,
     .fold = engine_sqlite_fold,

@@ -210,7 +210,7 @@ static bool answer_repeat(struct batch *b, struct requests *requests, size_t i)
     }
     for (size_t k = 0; k < i; k++) {
         const struct write *o = b->writes[k];
-        if (!o->has_request_id || o->dry_run || w->dry_run ||
+        if (b->id_heads[k] != b->id_heads[i] || !o->has_request_id || o->dry_run || w->dry_run ||
             memcmp(o->request_id, w->request_id, REQUEST_ID_LEN) != 0) {
             continue;
         }
@@ -240,12 +240,28 @@ static bool answer_repeat(struct batch *b, struct requests *requests, size_t i)
     return true;
 }
 
-void judge_write(struct batch *b, struct requests *requests, size_t i)
+static void judge_write(struct batch *b, struct requests *requests, size_t i)
 {
+    struct write *w = b->writes[i];
+    memcpy(&b->id_heads[i], w->request_id, sizeof(b->id_heads[i]));
     if (!answer_repeat(b, requests, i)) {
-        struct write *w = b->writes[i];
         enum errc rc = w->verb == WRITE_TXN ? transact(b, w) : judge_one(b, w);
         assert(rc == w->err.code);
+    }
+}
+
+void judge_batch(struct batch *b, struct requests *requests)
+{
+    struct engine *e = b->store->engine;
+    bool several = b->n_writes > 1 && e->ops->loads != NULL;
+    if (several) {
+        e->ops->loads(e, true);
+    }
+    for (size_t i = 0; i < b->n_writes; i++) {
+        judge_write(b, requests, i);
+    }
+    if (several) {
+        e->ops->loads(e, false);
     }
 }
 

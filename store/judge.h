@@ -6,9 +6,9 @@
 
 #include "store/batch.h"
 
-/* Judges b->writes[i], those before it being judged: fills what it answers if all goes well, and
- * adds its change to the batch. A repeat of a request id changes nothing. */
-void judge_write(struct batch *b, struct requests *requests, size_t i);
+/* Judges b->writes, one after the other: fills what each answers if all goes well, and adds its
+ * change to the batch. A repeat of a request id changes nothing. */
+void judge_batch(struct batch *b, struct requests *requests);
 
 /* After the commit: answers the repeats of b->writes within the batch as the first was answered,
  * and remembers those with a request id. */

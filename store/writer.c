@@ -128,9 +128,7 @@ static bool batch_run(struct writer *w, struct batch *b)
         err.retry_ms = RECOVER_MS;
         fail_batch(b, &err);
     } else {
-        for (size_t i = 0; i < b->n_writes; i++) {
-            judge_write(b, w->requests, i);
-        }
+        judge_batch(b, w->requests);
         struct collected collected;
         expire_due(b, b->expire_ms);
         collect_due(b, &collected);

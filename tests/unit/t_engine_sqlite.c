@@ -125,6 +125,30 @@ static void a_row_holds_its_object_as_last_written(void **state)
     assert_true(str_eq(o->body, f->changes[0].event.body));
 }
 
+static void loads_of_one_state_find_the_last_commit_and_hold_nothing_up(void **state)
+{
+    enum { COMMITS = 800, WAL_MAX = 3000000 };
+    struct rig *f = *state;
+    struct err err;
+    for (rv_t rv = 1; rv <= COMMITS; rv++) {
+        assert_int_equal(rig_write(f, 3, rv == 1 ? CAUSE_CREATED : CAUSE_UPDATED, "", &err), OK);
+        if (rv > 5) {
+            continue;
+        }
+        f->e->ops->loads(f->e, true);
+        for (int i = 0; i < 2; i++) {
+            CLEANUP(object_unrefp) struct object *o = load(f, 3);
+            assert_int_equal(o->rv, rv);
+        }
+        f->e->ops->loads(f->e, false);
+    }
+    struct engine_usage usage;
+    f->e->ops->usage(f->e, &usage);
+    assert_in_range(usage.wal_bytes, 1, WAL_MAX); /* it began anew, as it can where nobody reads */
+    f->e->ops->loads(f->e, true);
+    rig_close(f);
+}
+
 static void a_deleted_row_is_not_found(void **state)
 {
     struct rig *f = *state;
@@ -377,6 +401,7 @@ int main(void)
         T(the_head_moves_before_the_sink_is_told),
         T(an_empty_batch_is_nothing),
         T(a_row_holds_its_object_as_last_written),
+        T(loads_of_one_state_find_the_last_commit_and_hold_nothing_up),
         T(a_deleted_row_is_not_found),
         T(a_row_is_not_used_again),
         T(one_batch_may_create_change_and_delete_one_object),
