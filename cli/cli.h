@@ -32,6 +32,7 @@ struct options {
     const char *token_file;
     int64_t timeout_ms;
     bool help;
+    bool man;
     bool version;
 
     const char *ns;

@@ -98,11 +98,18 @@ const struct command cmd_version = {
     .run = version_run,
 };
 
+static const struct option help_options[] = {
+    {FLAG("man", 0, man), .help = "Print the manual page instead, as source."},
+};
+
 const struct command cmd_help = {
     .name = "help",
     .summary = "Show help on a command",
-    .usage = "help [COMMAND]",
-    .examples = "watchctl help watch",
+    .usage = "help [COMMAND]\n"
+             "help --man",
+    .examples = "watchctl help watch\n"
+                "watchctl help --man | man -l -",
+    OPTIONS(help_options),
     .max_words = 1,
     .run = help_run,
 };

@@ -35,19 +35,11 @@ int help_general(FILE *to)
     }
     buf_adds(&out, STR("\nOptions of all commands:\n"));
     options_help(global_options, global_options_count, &out);
-    buf_adds(
-        &out,
-        STR("\n"
-            "RESOURCE is a plural noun, \"objects\" where none is named. Durations: 250ms, 90s,\n"
-            "5m, 1h30m, 2d.\n"
-            "\n"
-            "Exit codes: 0 ok, 1 other, 2 usage, 3 not found, 4 conflict or exists, 5 no answer\n"
-            "in time, 6 history expired, future or foreign, 7 never connected, 8 denied,\n"
-            "9 invalid input, 11 outcome unknown, 130 interrupted.\n"
-            "\n"
-            "'watchctl help COMMAND' shows more on a command, with examples. To begin:\n"
-            "  watchctl put greeting '{\"text\":\"hello\"}'\n"
-            "  watchctl watch objects\n"));
+    buf_adds(&out, STR("\n" HELP_WORDS "\n"
+                       "Exit codes: " HELP_CODES "\n"
+                       "'watchctl help COMMAND' shows more on a command, with examples. To begin:\n"
+                       "  watchctl put greeting '{\"text\":\"hello\"}'\n"
+                       "  watchctl watch objects\n"));
     return show(&out, to);
 }
 
@@ -79,6 +71,9 @@ int help_command(const struct command *c, FILE *to)
 
 int help_run(struct cli *cli, const struct words *words)
 {
+    if (cli->options.man) {
+        return manual_show(stdout);
+    }
     if (words->n == 0) {
         return help_general(stdout);
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/config.h"
 
+#include "store/base/man.h"
+
 #define AT(member) offsetof(struct config, member)
 #define KIB        ((int64_t)1024)
 #define MIB        (KIB * 1024)
@@ -182,18 +184,51 @@ static const struct option table[] = {
      .kind = OPTION_FLAG,
      .offset = AT(version),
      .help = "Show the version and exit."                                                                               },
+    {.name = "man",
+     .kind = OPTION_FLAG,
+     .offset = AT(man),
+     .help = "Show the manual page and exit, as source: watchd --man | man -l -"                                                                         },
 };
 static const size_t table_n = sizeof(table) / sizeof(table[0]);
 
+#define SUMMARY "Keep JSON objects in one file and stream every change of them"
+#define CODES   "0 ended by a signal, 1 failure, 2 usage."
+#define EXAMPLE \
+    "watchd --db /var/lib/watchd/watchd.db --listen 127.0.0.1:7733 --listen unix:/run/watchd.sock"
+
 void config_help(struct buf *out)
 {
-    buf_adds(out, STR("Usage: watchd [OPTION]...\n"
-                      "Keep JSON objects in one file and stream every change of them.\n\n"));
+    buf_adds(out, STR("Usage: watchd [OPTION]...\n" SUMMARY ".\n\n"));
     options_help(table, table_n, out);
-    buf_adds(out, STR("\nExit codes: 0 ended by a signal, 1 failure, 2 usage.\n"
-                      "Example:\n"
-                      "  watchd --db /var/lib/watchd/watchd.db --listen 127.0.0.1:7733 "
-                      "--listen unix:/run/watchd.sock\n"));
+    buf_adds(out, STR("\nExit codes: " CODES "\nExample:\n  " EXAMPLE "\n"));
+}
+
+void config_man(struct buf *out)
+{
+    man_begin("watchd", 8, SUMMARY, out);
+    man_section("SYNOPSIS", out);
+    man_lines("[OPTION]...", "watchd", out);
+    man_section("DESCRIPTION", out);
+    man_text(
+        "Objects in, events out, nothing lost: watchd keeps JSON objects and their history in\n"
+        "one file, and answers watchctl(1), libwatch and any client of its gRPC API. A write\n"
+        "is on disk before it is answered and before anyone sees it. A watch gets every\n"
+        "change that matches, in order, each once, and resumes where it was cut off.\n"
+        "\n"
+        "It prints a line for each address once it listens there, and its log to standard\n"
+        "error. On SIGTERM and SIGINT it ends all watches with a status that lets them resume\n"
+        "after a restart. One server opens a file; another is refused.",
+        out);
+    man_section("OPTIONS", out);
+    man_options(table, table_n, out);
+    man_section("ENVIRONMENT", out);
+    man_environment(table, table_n, out);
+    man_section("EXIT STATUS", out);
+    man_text(CODES, out);
+    man_section("EXAMPLES", out);
+    man_lines(EXAMPLE, "", out);
+    man_section("SEE ALSO", out);
+    man_text("watchctl(1)", out);
 }
 
 static enum errc check_addresses(struct config *c, struct err *err)
@@ -224,7 +259,7 @@ enum errc config_parse(int argc, char *const *argv, struct config *ret, struct e
     if (options_parse(table, table_n, argc, argv, false, &c, NULL, 0, &words, err) != OK) {
         return err->code;
     }
-    if (!c.help && !c.version) {
+    if (!c.help && !c.version && !c.man) {
         if (words > 0) {
             return err_set(err, ERR_INVALID,
                            "watchd takes options only, but got \"%s\"; see watchd --help",

@@ -26,7 +26,7 @@ struct config {
     int64_t fanout_threads;
     const char *log_level_name;
     enum log_level log_level;
-    bool help, version;
+    bool help, version, man;
 };
 
 /* argv without the program's name. With help or version nothing else is checked. Errors:
@@ -34,5 +34,7 @@ struct config {
 enum errc config_parse(int argc, char *const *argv, struct config *ret, struct err *err) NODISCARD;
 /* Appends what --help says. */
 void config_help(struct buf *out);
+/* Appends the manual page. */
+void config_man(struct buf *out);
 
 #endif

@@ -399,8 +399,8 @@ int main(int argc, char **argv)
         complain(&err);
         return EXIT_USAGE;
     }
-    if (p.config.help || p.config.version) {
-        return say(p.config.help ? config_help : version);
+    if (p.config.help || p.config.version || p.config.man) {
+        return say(p.config.help ? config_help : p.config.man ? config_man : version);
     }
     log_set_level(p.config.log_level);
     p.signals = open_signals();

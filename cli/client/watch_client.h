@@ -384,7 +384,7 @@ struct watch_options {
     uint64_t since;                 /* WATCH_FROM_SINCE */
     struct watch_position position; /* WATCH_FROM_POSITION: token, token_len and after */
     int previous;                   /* send the previous object with each event */
-    uint32_t bookmark_ms;           /* bookmark this often; 0: the server's choice; some come besides */
+    uint32_t bookmark_ms; /* bookmark this often; 0: the server's choice; some come besides */
 };
 
 enum watch_item_kind {
