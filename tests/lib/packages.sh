@@ -6,7 +6,7 @@ set -eu
 build="build-essential cmake ninja-build pkg-config libgrpc-dev libprotobuf-c-dev protobuf-c-compiler
     libprotobuf-dev protobuf-compiler libsqlite3-dev libjansson-dev uthash-dev libbsd-dev libxxhash-dev
     libyaml-dev libssl-dev libmimalloc-dev libcmocka-dev"
-test="python3 python3-grpcio python3-protobuf xz-utils util-linux"
+test="python3 python3-grpcio python3-protobuf xz-utils util-linux mandoc"
 case ${1-} in
 build) wanted=$build ;;
 test) wanted="$build $test" ;;
