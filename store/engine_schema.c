@@ -12,28 +12,24 @@
 #include "store/base/random.h"
 #include "store/engine_sqlite_impl.h"
 
-/* Step i brings a file from version i to i + 1. A step that was ever released never changes.
- * In events, object and txn_end are NULL when equal to rv, labels are NULL for none, and
- * prev_labels are NULL when equal to labels, so an empty text there means that there were none
- * before. */
-static const char *const steps[SCHEMA_VERSION] = {
+/* A file without tables counts as of this version. */
+#define NO_TABLES (SCHEMA_FIRST - 1)
+
+/* Step i brings a file from version NO_TABLES + i to the next. A step that was ever released never
+ * changes.
+ * In events, object is NULL when equal to rv. See engine_sqlite_row.c for what is in head and
+ * texts.
+ */
+static const char *const steps[SCHEMA_VERSION - NO_TABLES] = {
     "CREATE TABLE meta(k TEXT PRIMARY KEY, v ANY NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE epochs(epoch INTEGER PRIMARY KEY, random INTEGER NOT NULL,"
     " base_rv INTEGER NOT NULL, prior_head INTEGER NOT NULL, time INTEGER NOT NULL,"
     " reason TEXT NOT NULL) STRICT;"
     "CREATE TABLE ages(run_ms INTEGER PRIMARY KEY, rv INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE objects(id INTEGER PRIMARY KEY, rv INTEGER NOT NULL,"
-    " generation INTEGER NOT NULL, resource TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL,"
-    " labels TEXT, hash INTEGER NOT NULL, spec_hash INTEGER NOT NULL, splice INTEGER NOT NULL,"
-    " crc INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
+    "CREATE TABLE objects(id INTEGER PRIMARY KEY, rv INTEGER NOT NULL, head BLOB NOT NULL,"
+    " texts BLOB NOT NULL) STRICT;"
     "CREATE TABLE events(rv INTEGER PRIMARY KEY, object INTEGER, cause INTEGER NOT NULL,"
-    " txn_end INTEGER, time INTEGER NOT NULL, resource TEXT NOT NULL, ns TEXT NOT NULL,"
-    " name TEXT NOT NULL, generation INTEGER NOT NULL,"
-    " prev_rv INTEGER NOT NULL, prev_generation INTEGER NOT NULL, splice INTEGER NOT NULL,"
-    " prev_splice INTEGER NOT NULL, labels TEXT, prev_labels TEXT, request_id BLOB,"
-    " manager TEXT,"
-    " hash INTEGER NOT NULL, spec_hash INTEGER NOT NULL, crc INTEGER NOT NULL, delta BLOB,"
-    " body BLOB NOT NULL) STRICT;"
+    " head BLOB NOT NULL, texts BLOB NOT NULL) STRICT;"
     "CREATE TABLE deadlines(object INTEGER PRIMARY KEY, at INTEGER NOT NULL,"
     " crc INTEGER NOT NULL) STRICT;"
     "CREATE TABLE owners(object INTEGER PRIMARY KEY, crc INTEGER NOT NULL, body BLOB NOT NULL)"
@@ -104,7 +100,7 @@ static int query_int(sqlite3 *db, const char *sql, int64_t *ret)
     return rc;
 }
 
-/* Version 0 to 1 also gives the file its identity. */
+/* The first step also gives the file its identity. */
 static int give_identity(sqlite3 *db)
 {
     char store_id[UUID_LEN + 1];
@@ -135,9 +131,9 @@ static enum errc step_up(sqlite3 *db, int64_t from, struct err *err)
     snprintf(version, sizeof(version), "PRAGMA user_version=%d", (int)from + 1);
     int rc = exec(db, "BEGIN IMMEDIATE");
     if (rc == SQLITE_OK) {
-        rc = exec(db, steps[from]);
+        rc = exec(db, steps[from - NO_TABLES]);
     }
-    if (rc == SQLITE_OK && from == 0) {
+    if (rc == SQLITE_OK && from == NO_TABLES) {
         rc = give_identity(db);
     }
     if (rc == SQLITE_OK) {
@@ -174,7 +170,7 @@ enum errc schema_prepare(sqlite3 *db, struct err *err)
         return conn_fail(db, rc, "read the database", err);
     }
     if (pages == 0) {
-        version = 0;
+        version = NO_TABLES;
         rc = exec(db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=NONE");
     } else if (application != SCHEMA_APPLICATION_ID || version < 1) {
         return not_ours(path, err);
@@ -183,6 +179,13 @@ enum errc schema_prepare(sqlite3 *db, struct err *err)
                        "%s has version %" PRId64 " of the format and this program knows %d: "
                        "use a newer watchd",
                        path, version, SCHEMA_VERSION);
+    }
+    if (pages != 0 && version < SCHEMA_FIRST) {
+        return err_set(err, ERR_INVALID,
+                       "%s has version %" PRId64 " of the format, from before the first release, "
+                       "which this program cannot read: name another file, or use the watchd that "
+                       "made it",
+                       path, version);
     }
     for (; rc == SQLITE_OK && version < SCHEMA_VERSION; version++) {
         enum errc code = step_up(db, version, err);

@@ -10,7 +10,8 @@
 #include "store/engine.h"
 
 #define SCHEMA_APPLICATION_ID 0x57415443 /* "WATC" */
-#define SCHEMA_VERSION        1
+#define SCHEMA_VERSION        2
+#define SCHEMA_FIRST          2 /* older ones were never released: such files are refused */
 
 /* Versions are gapless within an epoch; between two epochs those in (prior_head, base] are
  * missing, and rightly so. */
@@ -41,7 +42,8 @@ static inline rv_t epochs_next(const struct epochs *epochs, rv_t rv)
 enum errc schema_recognise(const char *path, struct err *err) NODISCARD;
 
 /* Makes the tables of an empty file or brings those of an older version to ours, each step in one
- * transaction; then WAL. Errors: ERR_INVALID: not ours, or newer than this program. */
+ * transaction; then WAL. Errors: ERR_INVALID: not ours, or newer or older than this program
+ * knows. */
 enum errc schema_prepare(sqlite3 *db, struct err *err) NODISCARD;
 
 struct schema_facts {

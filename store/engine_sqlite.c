@@ -70,7 +70,7 @@ static int write_change(struct engine_sqlite *s, struct change *changes, size_t 
     } else if (c->row == 0) {
         c->row = row_of_earlier(changes, i);
     }
-    int rc = row_bind_event(s->w.st[ST_EVENT_ADD], c->row, &c->event);
+    int rc = row_bind_event(&s->w, c->row, &c->event);
     return rc == SQLITE_OK ? conn_run(&s->w, ST_EVENT_ADD) : rc;
 }
 
@@ -207,7 +207,7 @@ static enum errc recall(struct engine *e, rv_t rv, struct event *ret, struct err
     }
     struct event ev;
     row_t row;
-    enum errc code = row_event(st, &ev, &row, err);
+    enum errc code = row_event(st, &s->w.body, &ev, &row, err);
     if (code == OK) {
         row_event_copy(&ev, &s->recalled, ret);
     }

@@ -111,6 +111,9 @@ enum errc conn_open(struct conn *c, enum conn_kind kind, const char *path, const
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
                 (kind == CONN_WRITER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY); /* (1) */
     memset(c, 0, sizeof(*c));
+    buf_init(&c->head, SIZE_MAX);
+    buf_init(&c->texts, SIZE_MAX);
+    buf_init(&c->body, SIZE_MAX);
     int rc = sqlite3_open_v2(path, &c->db, flags, vfs);
     if (rc == SQLITE_OK) {
         rc = set_up(c->db, kind, no_sync);
@@ -154,6 +157,9 @@ void conn_close(struct conn *c)
     int rc = sqlite3_close(c->db);
     assert(rc == SQLITE_OK); /* (2): otherwise it would live on as a zombie, holding its locks */
     c->db = NULL;
+    buf_fini(&c->head);
+    buf_fini(&c->texts);
+    buf_fini(&c->body);
 }
 
 int conn_run(struct conn *c, enum conn_statement id)

@@ -187,11 +187,11 @@ static int fold_row(struct engine_sqlite *s, const struct fold_item *item)
     }
     struct event ev;
     row_t row = 0;
-    if (row_event(st, &ev, &row, NULL) != OK || row != item->row) {
+    if (row_event(st, &s->w.body, &ev, &row, NULL) != OK || row != item->row) {
         s->damaged = item->rv_gone / 2; /* it stays where it is, and so does `folded` */
         return SQLITE_OK;
     }
-    rc = row_bind_object(s->w.st[ST_OBJECT_PUT], row, &ev);
+    rc = row_bind_object(&s->w, row, &ev);
     return rc == SQLITE_OK ? conn_run(&s->w, ST_OBJECT_PUT) : rc;
 }
 

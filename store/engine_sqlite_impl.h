@@ -18,61 +18,54 @@
 
 /* --- connection: engine_sqlite_conn.c ---------------------------------------------------- */
 
-/* Columns of the whole rows; row_event and row_object know this order. Big columns come last, so
- * that a scan which leaves them out never follows an overflow page. */
-#define EVENT_IDENTITY                                                                  \
-    "rv,object,cause,txn_end,time,resource,ns,name,generation,prev_rv,prev_generation," \
-    "splice,prev_splice,labels,prev_labels,request_id,manager,hash,spec_hash,crc"
-#define OBJECT_IDENTITY "id,rv,generation,resource,ns,name,labels,hash,spec_hash,splice,crc"
+/* Columns of the whole rows; engine_sqlite_row.c knows this order. The big one comes last, so that
+ * a scan which leaves it out never follows an overflow page. */
+#define EVENT_COLUMNS  "rv,object,cause,head,texts"
+#define OBJECT_COLUMNS "id,rv,head,texts"
 
 enum conn_kind { CONN_WRITER = 1, CONN_READER = 2 };
 
 /* X(statement, kinds of connection that have it, SQL) */
-#define CONN_STATEMENTS(X)                                                                         \
-    X(ST_BEGIN, CONN_READER, "BEGIN")                                                              \
-    X(ST_BEGIN_WRITE, CONN_WRITER, "BEGIN IMMEDIATE")                                              \
-    X(ST_COMMIT, CONN_WRITER, "COMMIT")                                                            \
-    X(ST_ROLLBACK, CONN_WRITER | CONN_READER, "ROLLBACK")                                          \
-    X(ST_STATE, CONN_WRITER | CONN_READER,                                                         \
-      "SELECT (SELECT max(rv) FROM events),(SELECT v FROM meta WHERE k='floor'),"                  \
-      "(SELECT v FROM meta WHERE k='folded')")                                                     \
-    X(ST_EVENT_ADD, CONN_WRITER,                                                                   \
-      "INSERT INTO events(" EVENT_IDENTITY                                                         \
-      ",delta,body) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                          \
-    X(ST_EVENT_GET, CONN_WRITER | CONN_READER,                                                     \
-      "SELECT " EVENT_IDENTITY ",delta,body FROM events WHERE rv=?")                               \
-    X(ST_VERSION_GET, CONN_WRITER | CONN_READER,                                                   \
-      "SELECT " EVENT_IDENTITY ",delta,body FROM events WHERE rv=?")                               \
-    X(ST_HISTORY, CONN_WRITER | CONN_READER,                                                       \
-      "SELECT " EVENT_IDENTITY ",delta,body FROM events WHERE rv>? AND rv<=? ORDER BY rv")         \
-    X(ST_HISTORY_KEYS, CONN_WRITER | CONN_READER,                                                  \
-      "SELECT " EVENT_IDENTITY ",length(delta),length(body) FROM events"                           \
-      " WHERE rv>? AND rv<=? ORDER BY rv LIMIT ?")                                                 \
-    X(ST_EVENTS_DROP, CONN_WRITER, "DELETE FROM events WHERE rv<=?")                               \
-    X(ST_OBJECT_PUT, CONN_WRITER,                                                                  \
-      "INSERT INTO objects(" OBJECT_IDENTITY ",body) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"              \
-      " ON CONFLICT(id) DO UPDATE SET rv=excluded.rv,generation=excluded.generation,"              \
-      "labels=excluded.labels,hash=excluded.hash,spec_hash=excluded.spec_hash,"                    \
-      "splice=excluded.splice,crc=excluded.crc,body=excluded.body WHERE rv<>excluded.rv")          \
-    X(ST_OBJECT_DROP, CONN_WRITER, "DELETE FROM objects WHERE id=?")                               \
-    X(ST_OBJECT_GET, CONN_WRITER | CONN_READER,                                                    \
-      "SELECT " OBJECT_IDENTITY ",body FROM objects WHERE id=?")                                   \
-    X(ST_FOLD_SCAN, CONN_WRITER,                                                                   \
-      "SELECT rv,object,cause FROM events WHERE rv>? AND rv<=? ORDER BY rv LIMIT ?")               \
-    X(ST_OBJECTS, CONN_READER, "SELECT " OBJECT_IDENTITY ",length(body) FROM objects ORDER BY id") \
-    X(ST_META_SET, CONN_WRITER, "UPDATE meta SET v=? WHERE k=?")                                   \
-    X(ST_AGE_ADD, CONN_WRITER, "INSERT OR REPLACE INTO ages VALUES(?,?)")                          \
-    X(ST_AGES_DROP, CONN_WRITER,                                                                   \
-      "DELETE FROM ages WHERE run_ms NOT IN"                                                       \
-      " (SELECT run_ms FROM ages ORDER BY run_ms DESC LIMIT ?)")                                   \
-    X(ST_AGES, CONN_WRITER, "SELECT run_ms,rv FROM ages ORDER BY run_ms")                          \
-    X(ST_DEADLINE_SET, CONN_WRITER, "REPLACE INTO deadlines(object,at,crc) VALUES(?,?,?)")         \
-    X(ST_DEADLINE_DROP, CONN_WRITER, "DELETE FROM deadlines WHERE object=?")                       \
-    X(ST_DEADLINES, CONN_READER, "SELECT object,at,crc FROM deadlines ORDER BY object")            \
-    X(ST_OWNERS_SET, CONN_WRITER, "REPLACE INTO owners(object,crc,body) VALUES(?,?,?)")            \
-    X(ST_OWNERS_DROP, CONN_WRITER, "DELETE FROM owners WHERE object=?")                            \
-    X(ST_OWNED, CONN_WRITER, "SELECT object FROM owners")                                          \
-    X(ST_OWNERS_GET, CONN_WRITER | CONN_READER, "SELECT crc,body FROM owners WHERE object=?")      \
+#define CONN_STATEMENTS(X)                                                                        \
+    X(ST_BEGIN, CONN_READER, "BEGIN")                                                             \
+    X(ST_BEGIN_WRITE, CONN_WRITER, "BEGIN IMMEDIATE")                                             \
+    X(ST_COMMIT, CONN_WRITER, "COMMIT")                                                           \
+    X(ST_ROLLBACK, CONN_WRITER | CONN_READER, "ROLLBACK")                                         \
+    X(ST_STATE, CONN_WRITER | CONN_READER,                                                        \
+      "SELECT (SELECT max(rv) FROM events),(SELECT v FROM meta WHERE k='floor'),"                 \
+      "(SELECT v FROM meta WHERE k='folded')")                                                    \
+    X(ST_EVENT_ADD, CONN_WRITER, "INSERT INTO events(" EVENT_COLUMNS ") VALUES(?,?,?,?,?)")       \
+    X(ST_EVENT_GET, CONN_WRITER | CONN_READER, "SELECT " EVENT_COLUMNS " FROM events WHERE rv=?") \
+    X(ST_VERSION_GET, CONN_WRITER | CONN_READER,                                                  \
+      "SELECT " EVENT_COLUMNS " FROM events WHERE rv=?")                                          \
+    X(ST_HISTORY, CONN_WRITER | CONN_READER,                                                      \
+      "SELECT " EVENT_COLUMNS " FROM events WHERE rv>? AND rv<=? ORDER BY rv")                    \
+    X(ST_HISTORY_KEYS, CONN_WRITER | CONN_READER,                                                 \
+      "SELECT rv,object,cause,head,length(texts) FROM events"                                     \
+      " WHERE rv>? AND rv<=? ORDER BY rv LIMIT ?")                                                \
+    X(ST_EVENTS_DROP, CONN_WRITER, "DELETE FROM events WHERE rv<=?")                              \
+    X(ST_OBJECT_PUT, CONN_WRITER,                                                                 \
+      "INSERT INTO objects(" OBJECT_COLUMNS ") VALUES(?,?,?,?) ON CONFLICT(id) DO UPDATE SET"     \
+      " rv=excluded.rv,head=excluded.head,texts=excluded.texts WHERE rv<>excluded.rv")            \
+    X(ST_OBJECT_DROP, CONN_WRITER, "DELETE FROM objects WHERE id=?")                              \
+    X(ST_OBJECT_GET, CONN_WRITER | CONN_READER,                                                   \
+      "SELECT " OBJECT_COLUMNS " FROM objects WHERE id=?")                                        \
+    X(ST_FOLD_SCAN, CONN_WRITER,                                                                  \
+      "SELECT rv,object,cause FROM events WHERE rv>? AND rv<=? ORDER BY rv LIMIT ?")              \
+    X(ST_OBJECTS, CONN_READER, "SELECT id,rv,head,length(texts) FROM objects ORDER BY id")        \
+    X(ST_META_SET, CONN_WRITER, "UPDATE meta SET v=? WHERE k=?")                                  \
+    X(ST_AGE_ADD, CONN_WRITER, "INSERT OR REPLACE INTO ages VALUES(?,?)")                         \
+    X(ST_AGES_DROP, CONN_WRITER,                                                                  \
+      "DELETE FROM ages WHERE run_ms NOT IN"                                                      \
+      " (SELECT run_ms FROM ages ORDER BY run_ms DESC LIMIT ?)")                                  \
+    X(ST_AGES, CONN_WRITER, "SELECT run_ms,rv FROM ages ORDER BY run_ms")                         \
+    X(ST_DEADLINE_SET, CONN_WRITER, "REPLACE INTO deadlines(object,at,crc) VALUES(?,?,?)")        \
+    X(ST_DEADLINE_DROP, CONN_WRITER, "DELETE FROM deadlines WHERE object=?")                      \
+    X(ST_DEADLINES, CONN_READER, "SELECT object,at,crc FROM deadlines ORDER BY object")           \
+    X(ST_OWNERS_SET, CONN_WRITER, "REPLACE INTO owners(object,crc,body) VALUES(?,?,?)")           \
+    X(ST_OWNERS_DROP, CONN_WRITER, "DELETE FROM owners WHERE object=?")                           \
+    X(ST_OWNED, CONN_WRITER, "SELECT object FROM owners")                                         \
+    X(ST_OWNERS_GET, CONN_WRITER | CONN_READER, "SELECT crc,body FROM owners WHERE object=?")     \
     X(ST_FREE_PAGES, CONN_WRITER, "PRAGMA freelist_count")
 
 enum conn_statement {
@@ -85,6 +78,8 @@ enum conn_statement {
 struct conn {
     sqlite3 *db;
     sqlite3_stmt *st[ST_COUNT]; /* NULL for those of the other kind */
+    struct buf head, texts;     /* of the row that is bound to be written */
+    struct buf body;            /* of the event that is being read, see row_event */
 };
 
 /* Opens and configures; the statements come later, by conn_prepare, when the tables are there.
@@ -117,14 +112,15 @@ static inline void stmt_resetp(sqlite3_stmt **st)
 
 /* --- rows: engine_sqlite_row.c ----------------------------------------------------------- */
 
-/* Each row has two checksums in its column crc: one of all columns but the big ones, so that scans
- * which leave those out are verified too, and one of everything. */
-int row_bind_event(sqlite3_stmt *st, row_t row, const struct event *ev);  /* ST_EVENT_ADD */
-int row_bind_object(sqlite3_stmt *st, row_t row, const struct event *ev); /* ST_OBJECT_PUT */
+/* Bind ST_EVENT_ADD and ST_OBJECT_PUT, which borrow from c->head and c->texts until the next row.
+ */
+int row_bind_event(struct conn *c, row_t row, const struct event *ev);
+int row_bind_object(struct conn *c, row_t row, const struct event *ev);
 
-/* The columns of the row at hand, borrowed from the statement until its next step or reset.
- * Errors: ERR_DATA_LOSS, naming the version. */
-enum errc row_event(sqlite3_stmt *st, struct event *ret, row_t *ret_row, struct err *err) NODISCARD;
+/* The row at hand, borrowed from the statement until its next step or reset, and from `body`, which
+ * is overwritten. Errors: ERR_DATA_LOSS, naming the version. */
+enum errc row_event(sqlite3_stmt *st, struct buf *body, struct event *ret, row_t *ret_row,
+                    struct err *err) NODISCARD;
 /* All but the deadline. */
 enum errc row_event_identity(sqlite3_stmt *st, struct engine_past *ret, struct err *err) NODISCARD;
 enum errc row_object(sqlite3_stmt *st, struct object **ret, struct err *err) NODISCARD;

@@ -15,6 +15,7 @@ struct engine_reader {
     rv_t head, floor;           /* of the view */
     struct deadlines deadlines; /* of the view, read when they are needed first */
     bool knows_deadlines;
+    struct buf body; /* of the event that read_event gave */
 };
 
 static sqlite3_int64 bound(rv_t rv)
@@ -47,6 +48,7 @@ enum errc engine_sqlite_reader_open(struct engine *e, struct engine_reader **ret
     struct engine_sqlite *s = engine_sqlite_of(e);
     CLEANUP(freep) struct engine_reader *r = mem_zalloc(sizeof(*r));
     r->s = s;
+    buf_init(&r->body, SIZE_MAX);
     enum errc code = conn_open(&r->c, CONN_READER, s->path, s->vfs, false, err);
     if (code == OK) {
         code = conn_prepare(&r->c, CONN_READER, err);
@@ -62,6 +64,7 @@ void engine_sqlite_reader_close(struct engine_reader *r)
     if (r != NULL) {
         engine_sqlite_view_end(r);
         conn_close(&r->c);
+        buf_fini(&r->body);
         freep(&r);
     }
 }
@@ -124,7 +127,7 @@ enum errc engine_sqlite_read_event(struct engine_reader *r, rv_t rv, struct even
     int rc = sqlite3_step(st);
     if (rc == SQLITE_ROW) {
         row_t row;
-        return row_event(st, ret, &row, err);
+        return row_event(st, &r->body, ret, &row, err);
     }
     sqlite3_reset(st);
     if (rc == SQLITE_DONE) {
@@ -177,7 +180,7 @@ enum errc engine_sqlite_scan(struct conn *c, const struct epochs *epochs, rv_t a
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct event ev;
         row_t row;
-        enum errc code = row_event(st, &ev, &row, err);
+        enum errc code = row_event(st, &c->body, &ev, &row, err);
         if (code == OK) {
             code = scan_check(&scan, ev.rv, err);
         }

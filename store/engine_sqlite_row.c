@@ -1,212 +1,123 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows to events and objects and back, with their checksums.
  *
- * crc is two halves: the high one sums every column but the big ones (delta, body) and the lengths
- * of those; the low one sums the high one's source and the big columns. What is summed is the value
- * as read, not its encoding in the row, byte by byte in little-endian order, so a file may move
- * between machines. */
+ * A row has a head (engine_sqlite_head.h) and its big texts, one behind the other: an event's
+ * delta, then the body, without its opening where the head tells that. The head begins with two
+ * checksums of 32 bits. The first sums the rest of the head, the other columns and the size of the
+ * texts, so that scans which leave the texts out are verified too; the second sums the texts. All
+ * numbers are little-endian wherever they are, so a file may move between machines. */
 #include <endian.h>
 #include <inttypes.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "store/engine_sqlite_head.h"
 #include "store/engine_sqlite_impl.h"
 
-enum event_column {
-    EV_RV,
-    EV_OBJECT,
-    EV_CAUSE,
-    EV_TXN_END,
-    EV_TIME,
-    EV_RESOURCE,
-    EV_NS,
-    EV_NAME,
-    EV_GENERATION,
-    EV_PREV_RV,
-    EV_PREV_GENERATION,
-    EV_SPLICE,
-    EV_PREV_SPLICE,
-    EV_LABELS,
-    EV_PREV_LABELS,
-    EV_REQUEST_ID,
-    EV_MANAGER,
-    EV_HASH,
-    EV_SPEC_HASH,
-    EV_CRC,
-    EV_DELTA,
-    EV_BODY
+enum event_column { EV_RV, EV_OBJECT, EV_CAUSE, EV_HEAD, EV_TEXTS };
+enum object_column { OB_ID, OB_RV, OB_HEAD, OB_TEXTS };
+
+/* ---- Checksums ------------------------------------------------------------------------------- */
+
+/* What a row says beside its head. */
+struct outside {
+    rv_t rv;
+    row_t row;
+    unsigned cause; /* 0: an object */
+    size_t texts_n;
 };
 
-enum object_column {
-    OB_ID,
-    OB_RV,
-    OB_GENERATION,
-    OB_RESOURCE,
-    OB_NS,
-    OB_NAME,
-    OB_LABELS,
-    OB_HASH,
-    OB_SPEC_HASH,
-    OB_SPLICE,
-    OB_CRC,
-    OB_BODY
+struct sums {
+    uint32_t head, texts;
 };
 
-static uint64_t sum_str(struct str s)
+static uint32_t head_sum(struct str head, const struct outside *o)
 {
-    return htole64(s.n != 0 ? XXH3_64bits(s.p, s.n) : 0);
+    const uint64_t v[] = {htole64(o->rv), htole64((uint64_t)o->row), htole64(o->cause),
+                          htole64(o->texts_n)};
+    uint64_t seed = XXH3_64bits(v, sizeof(v));
+    return (uint32_t)XXH3_64bits_withSeed(head.p + HEAD_SUMS, head.n - HEAD_SUMS, seed);
 }
 
-static uint64_t event_sum(const struct event *ev, row_t row, size_t delta_n, size_t body_n)
+static uint32_t texts_sum(struct str texts)
 {
-    const uint64_t v[] = {
-        htole64(ev->rv),
-        htole64((uint64_t)row),
-        htole64(ev->txn_end),
-        htole64((uint64_t)ev->time),
-        htole64((uint64_t)ev->cause),
-        htole64(ev->generation),
-        htole64(ev->prev_rv),
-        htole64(ev->prev_generation),
-        htole64((uint64_t)ev->splice | (uint64_t)ev->prev_splice << 32),
-        htole64(delta_n),
-        htole64(body_n),
-        htole64(ev->hash),
-        htole64(ev->spec_hash),
-        sum_str(ev->key.resource),
-        sum_str(ev->key.ns),
-        sum_str(ev->key.name),
-        sum_str(ev->labels),
-        sum_str(ev->prev_labels),
-        sum_str(ev->request_id),
-        sum_str(ev->manager),
-    };
-    return XXH3_64bits(v, sizeof(v));
+    return (uint32_t)XXH3_64bits(texts.p, texts.n);
 }
 
-/* Of an object's identity; row and labels are those of the columns. */
-static uint64_t object_sum(const struct engine_object *o, uint64_t hash, uint64_t spec_hash,
-                           uint32_t splice, size_t body_n)
+static struct sums sums_read(struct str head)
 {
-    const uint64_t v[] = {
-        htole64((uint64_t)o->row), htole64(o->rv),
-        htole64(o->generation),    htole64(hash),
-        htole64(spec_hash),        htole64(splice),
-        htole64(body_n),           sum_str(o->key.resource),
-        sum_str(o->key.ns),        sum_str(o->key.name),
-        sum_str(o->labels),
-    };
-    return XXH3_64bits(v, sizeof(v));
+    struct sums s;
+    memcpy(&s, head.p, sizeof(s));
+    return (struct sums){le32toh(s.head), le32toh(s.texts)};
 }
 
-static int64_t whole_crc(uint64_t identity, struct str delta, struct str body)
+_Static_assert(sizeof(struct sums) == HEAD_SUMS, "the sums fill the place for them");
+
+static bool head_matches(struct str head, const struct outside *o)
 {
-    const uint64_t v[] = {htole64(identity), sum_str(delta), sum_str(body)};
-    uint64_t whole = XXH3_64bits(v, sizeof(v));
-    return (int64_t)(identity << 32 | (whole & UINT32_MAX));
+    return head.n >= HEAD_SUMS && sums_read(head).head == head_sum(head, o);
 }
 
-static bool identity_matches(int64_t crc, uint64_t identity)
+/* ---- To rows --------------------------------------------------------------------------------- */
+
+static int bind_blob(sqlite3_stmt *st, int at, const struct buf *b)
 {
-    return (uint64_t)crc >> 32 == (identity & UINT32_MAX);
+    return sqlite3_bind_blob64(st, at, b->n != 0 ? b->p : "", b->n, SQLITE_STATIC);
 }
 
-/* --- to rows ----------------------------------------------------------------------------- */
-
-/* Texts and blobs are bound as they lie; they live until the statement has run. */
-static int bind_text(sqlite3_stmt *st, int at, struct str s)
+/* Fills c->texts, then what c->head leaves open. */
+static void finish(struct conn *c, struct str delta, struct str body, const struct head_body *b,
+                   struct outside *o)
 {
-    return sqlite3_bind_text64(st, at, s.n != 0 ? s.p : "", s.n, SQLITE_STATIC, SQLITE_UTF8);
-}
-
-static int bind_text_or_null(sqlite3_stmt *st, int at, struct str s)
-{
-    return s.n != 0 ? bind_text(st, at, s) : sqlite3_bind_null(st, at);
-}
-
-static int bind_blob(sqlite3_stmt *st, int at, struct str s)
-{
-    return sqlite3_bind_blob64(st, at, s.n != 0 ? s.p : "", s.n, SQLITE_STATIC);
-}
-
-static int bind_blob_or_null(sqlite3_stmt *st, int at, struct str s)
-{
-    return s.n != 0 ? bind_blob(st, at, s) : sqlite3_bind_null(st, at);
-}
-
-static int bind_u64(sqlite3_stmt *st, int at, uint64_t v)
-{
-    return sqlite3_bind_int64(st, at, (int64_t)v);
+    buf_clear(&c->texts);
+    buf_adds(&c->texts, delta);
+    buf_add(&c->texts, body.p + b->opening_n, body.n - b->opening_n);
+    o->texts_n = c->texts.n;
+    struct sums s = {htole32(head_sum(buf_str(&c->head), o)),
+                     htole32(texts_sum(buf_str(&c->texts)))};
+    memcpy(c->head.p, &s, sizeof(s));
 }
 
 /* Binding fails only when memory runs out or a text is above SQLite's limit; one answer for all. */
-int row_bind_event(sqlite3_stmt *st, row_t row, const struct event *ev)
+int row_bind_event(struct conn *c, row_t row, const struct event *ev)
 {
-    int64_t crc = whole_crc(event_sum(ev, row, ev->delta.n, ev->body.n), ev->delta, ev->body);
-    int rc = bind_u64(st, EV_RV + 1, ev->rv);
+    sqlite3_stmt *st = c->st[ST_EVENT_ADD];
+    struct outside o = {.rv = ev->rv, .row = row, .cause = ev->cause};
+    struct head_body b;
+    head_body_of(&ev->key, ev->labels, ev->body, ev->splice, &b);
+    head_of_event(ev, &b, &c->head);
+    finish(c, ev->delta, ev->body, &b, &o);
+    int rc = sqlite3_bind_int64(st, EV_RV + 1, (int64_t)ev->rv);
     rc |= (rv_t)row == ev->rv ? sqlite3_bind_null(st, EV_OBJECT + 1)
                               : sqlite3_bind_int64(st, EV_OBJECT + 1, row);
-    rc |= ev->txn_end == ev->rv ? sqlite3_bind_null(st, EV_TXN_END + 1)
-                                : bind_u64(st, EV_TXN_END + 1, ev->txn_end);
-    rc |= sqlite3_bind_int64(st, EV_TIME + 1, ev->time);
     rc |= sqlite3_bind_int(st, EV_CAUSE + 1, (int)ev->cause);
-    rc |= bind_text(st, EV_RESOURCE + 1, ev->key.resource);
-    rc |= bind_text(st, EV_NS + 1, ev->key.ns);
-    rc |= bind_text(st, EV_NAME + 1, ev->key.name);
-    rc |= bind_u64(st, EV_GENERATION + 1, ev->generation);
-    rc |= bind_u64(st, EV_PREV_RV + 1, ev->prev_rv);
-    rc |= bind_u64(st, EV_PREV_GENERATION + 1, ev->prev_generation);
-    rc |= bind_u64(st, EV_SPLICE + 1, ev->splice);
-    rc |= bind_u64(st, EV_PREV_SPLICE + 1, ev->prev_splice);
-    rc |= bind_text_or_null(st, EV_LABELS + 1, ev->labels);
-    rc |= str_eq(ev->prev_labels, ev->labels) ? sqlite3_bind_null(st, EV_PREV_LABELS + 1)
-                                              : bind_text(st, EV_PREV_LABELS + 1, ev->prev_labels);
-    rc |= bind_blob_or_null(st, EV_REQUEST_ID + 1, ev->request_id);
-    rc |= bind_text_or_null(st, EV_MANAGER + 1, ev->manager);
-    rc |= bind_u64(st, EV_HASH + 1, ev->hash);
-    rc |= bind_u64(st, EV_SPEC_HASH + 1, ev->spec_hash);
-    rc |= sqlite3_bind_int64(st, EV_CRC + 1, crc);
-    rc |= bind_blob_or_null(st, EV_DELTA + 1, ev->delta);
-    rc |= bind_blob(st, EV_BODY + 1, ev->body);
+    rc |= bind_blob(st, EV_HEAD + 1, &c->head);
+    rc |= bind_blob(st, EV_TEXTS + 1, &c->texts);
     return rc == SQLITE_OK ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-int row_bind_object(sqlite3_stmt *st, row_t row, const struct event *ev)
+int row_bind_object(struct conn *c, row_t row, const struct event *ev)
 {
-    const struct engine_object o = {.row = row,
-                                    .rv = ev->rv,
-                                    .generation = ev->generation,
-                                    .key = ev->key,
-                                    .labels = ev->labels};
-    uint64_t identity = object_sum(&o, ev->hash, ev->spec_hash, ev->splice, ev->body.n);
+    sqlite3_stmt *st = c->st[ST_OBJECT_PUT];
+    struct outside o = {.rv = ev->rv, .row = row};
+    struct head_body b;
+    head_body_of(&ev->key, ev->labels, ev->body, ev->splice, &b);
+    head_of_object(ev, &b, &c->head);
+    finish(c, STR_EMPTY, ev->body, &b, &o);
     int rc = sqlite3_bind_int64(st, OB_ID + 1, row);
-    rc |= bind_u64(st, OB_RV + 1, ev->rv);
-    rc |= bind_u64(st, OB_GENERATION + 1, ev->generation);
-    rc |= bind_text(st, OB_RESOURCE + 1, ev->key.resource);
-    rc |= bind_text(st, OB_NS + 1, ev->key.ns);
-    rc |= bind_text(st, OB_NAME + 1, ev->key.name);
-    rc |= bind_text_or_null(st, OB_LABELS + 1, ev->labels);
-    rc |= bind_u64(st, OB_HASH + 1, ev->hash);
-    rc |= bind_u64(st, OB_SPEC_HASH + 1, ev->spec_hash);
-    rc |= bind_u64(st, OB_SPLICE + 1, ev->splice);
-    rc |= sqlite3_bind_int64(st, OB_CRC + 1, whole_crc(identity, STR_EMPTY, ev->body));
-    rc |= bind_blob(st, OB_BODY + 1, ev->body);
+    rc |= sqlite3_bind_int64(st, OB_RV + 1, (int64_t)ev->rv);
+    rc |= bind_blob(st, OB_HEAD + 1, &c->head);
+    rc |= bind_blob(st, OB_TEXTS + 1, &c->texts);
     return rc == SQLITE_OK ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-/* --- from rows --------------------------------------------------------------------------- */
+/* ---- From rows ------------------------------------------------------------------------------- */
 
-/* Texts are taken as blobs: that gives the bytes where they lie in the page, without a copy. */
 static struct str column(sqlite3_stmt *st, int at)
 {
     const char *p = sqlite3_column_blob(st, at);
     return (struct str){p, p != NULL ? (size_t)sqlite3_column_bytes(st, at) : 0};
-}
-
-static uint64_t column_u64(sqlite3_stmt *st, int at)
-{
-    return (uint64_t)sqlite3_column_int64(st, at);
 }
 
 static enum errc damaged_event(rv_t rv, struct err *err)
@@ -216,125 +127,176 @@ static enum errc damaged_event(rv_t rv, struct err *err)
         "the stored event of version %" PRIu64 " is damaged (checksum): restore from a backup", rv);
 }
 
-static enum errc damaged_object(const struct engine_object *o, struct err *err)
+static enum errc damaged_object(const struct outside *o, struct err *err)
 {
     return err_set(err, ERR_DATA_LOSS,
-                   "the stored object %.*s/%.*s of version %" PRIu64
-                   " is damaged (checksum): restore from a backup",
-                   STR_ARG(o->key.resource), STR_ARG(o->key.name), o->rv);
+                   "the stored object in row %" PRId64 ", of version %" PRIu64
+                   ", is damaged (checksum): restore from a backup",
+                   o->row, o->rv);
 }
 
-static bool column_is_null(sqlite3_stmt *st, int at)
+/* A row while it is read. */
+struct found {
+    struct outside outside;
+    struct str head;
+    struct event ev; /* without its texts */
+    struct head_body body;
+    size_t delta_n;
+    bool fits; /* what the head says and what there is */
+};
+
+static row_t object_column(sqlite3_stmt *st, rv_t rv)
 {
-    return sqlite3_column_type(st, at) == SQLITE_NULL;
+    return sqlite3_column_type(st, EV_OBJECT) == SQLITE_NULL ? (row_t)rv
+                                                             : sqlite3_column_int64(st, EV_OBJECT);
 }
 
-static void event_columns(sqlite3_stmt *st, struct event *ret, row_t *ret_row)
+static void find_event(sqlite3_stmt *st, size_t texts_n, struct found *f)
 {
-    ret->rv = column_u64(st, EV_RV);
-    *ret_row = column_is_null(st, EV_OBJECT) ? (row_t)ret->rv : sqlite3_column_int64(st, EV_OBJECT);
-    ret->txn_end =
-        sqlite3_column_type(st, EV_TXN_END) == SQLITE_NULL ? ret->rv : column_u64(st, EV_TXN_END);
-    ret->time = sqlite3_column_int64(st, EV_TIME);
-    ret->cause = (enum cause)sqlite3_column_int(st, EV_CAUSE);
-    ret->key.resource = column(st, EV_RESOURCE);
-    ret->key.ns = column(st, EV_NS);
-    ret->key.name = column(st, EV_NAME);
-    ret->generation = column_u64(st, EV_GENERATION);
-    ret->prev_rv = column_u64(st, EV_PREV_RV);
-    ret->prev_generation = column_u64(st, EV_PREV_GENERATION);
-    ret->splice = (uint32_t)sqlite3_column_int64(st, EV_SPLICE);
-    ret->prev_splice = (uint32_t)sqlite3_column_int64(st, EV_PREV_SPLICE);
-    ret->labels = column(st, EV_LABELS);
-    ret->prev_labels =
-        column_is_null(st, EV_PREV_LABELS) ? ret->labels : column(st, EV_PREV_LABELS);
-    ret->request_id = column(st, EV_REQUEST_ID);
-    ret->manager = column(st, EV_MANAGER);
-    ret->hash = column_u64(st, EV_HASH);
-    ret->spec_hash = column_u64(st, EV_SPEC_HASH);
-    ret->delta = STR_EMPTY;
-    ret->body = STR_EMPTY;
+    f->outside.rv = (rv_t)sqlite3_column_int64(st, EV_RV);
+    f->outside.row = object_column(st, f->outside.rv);
+    f->outside.cause = (unsigned)sqlite3_column_int(st, EV_CAUSE);
+    f->outside.texts_n = texts_n;
+    f->head = column(st, EV_HEAD);
+    f->ev = (struct event){.rv = f->outside.rv, .cause = (enum cause)f->outside.cause};
+    f->delta_n = 0;
+    f->fits = head_read_event(f->head, &f->ev, &f->body, &f->delta_n) && f->delta_n <= texts_n;
 }
 
-enum errc row_event(sqlite3_stmt *st, struct event *ret, row_t *ret_row, struct err *err)
+static void find_object(sqlite3_stmt *st, size_t texts_n, struct found *f)
 {
-    event_columns(st, ret, ret_row);
-    ret->delta = column(st, EV_DELTA);
-    ret->body = column(st, EV_BODY);
-    uint64_t identity = event_sum(ret, *ret_row, ret->delta.n, ret->body.n);
-    if (sqlite3_column_int64(st, EV_CRC) != whole_crc(identity, ret->delta, ret->body)) {
-        return damaged_event(ret->rv, err);
+    f->outside = (struct outside){.rv = (rv_t)sqlite3_column_int64(st, OB_RV),
+                                  .row = sqlite3_column_int64(st, OB_ID),
+                                  .texts_n = texts_n};
+    f->head = column(st, OB_HEAD);
+    f->ev = (struct event){.rv = f->outside.rv};
+    f->delta_n = 0;
+    f->fits = head_read_object(f->head, &f->ev, &f->body);
+}
+
+static bool is_sound(const struct found *f)
+{
+    return f->fits && head_matches(f->head, &f->outside);
+}
+
+static bool is_whole(const struct found *f, struct str texts)
+{
+    return is_sound(f) && sums_read(f->head).texts == texts_sum(texts);
+}
+
+static void write_body(const struct found *f, struct str rest, char *at)
+{
+    at = f->body.opened ? opening_write(&f->body.opening, at) : at;
+    if (rest.n != 0) {
+        memcpy(at, rest.p, rest.n);
+    }
+}
+
+static struct str behind_delta(const struct found *f, struct str texts)
+{
+    return (struct str){texts.n != 0 ? texts.p + f->delta_n : NULL, texts.n - f->delta_n};
+}
+
+/* A new object of the row; `texts` are verified. */
+static struct object *object_of(const struct found *f, struct str texts)
+{
+    struct str rest = behind_delta(f, texts);
+    const struct event *ev = &f->ev;
+    char *body = NULL;
+    struct object *o =
+        object_new_unwritten(&ev->key, ev->labels, f->body.opening_n + rest.n, ev->splice,
+                             ev->generation, ev->hash, ev->spec_hash, &body);
+    write_body(f, rest, body);
+    o->rv = ev->rv;
+    return o;
+}
+
+enum errc row_event(sqlite3_stmt *st, struct buf *body, struct event *ret, row_t *ret_row,
+                    struct err *err)
+{
+    struct found f;
+    struct str texts = column(st, EV_TEXTS);
+    find_event(st, texts.n, &f);
+    if (!is_whole(&f, texts)) {
+        return damaged_event(f.outside.rv, err);
+    }
+    *ret_row = f.outside.row;
+    *ret = f.ev;
+    ret->delta = (struct str){texts.p, f.delta_n};
+    ret->body = behind_delta(&f, texts);
+    if (f.body.opened) {
+        buf_clear(body);
+        write_body(&f, ret->body, buf_grow(body, f.body.opening_n + ret->body.n));
+        ret->body = buf_str(body);
     }
     return OK;
 }
 
+static void past_of(const struct found *f, struct engine_past *ret)
+{
+    size_t body_n = f->fits ? f->body.opening_n + f->outside.texts_n - f->delta_n : 0;
+    ret->event = f->ev;
+    ret->row = f->outside.row;
+    ret->deadline_ms = 0;
+    ret->bytes = engine_event_bytes(&f->ev, f->delta_n, body_n);
+}
+
 void row_event_unchecked(sqlite3_stmt *st, struct engine_past *ret)
 {
-    event_columns(st, &ret->event, &ret->row);
-    ret->deadline_ms = 0;
-    ret->bytes = engine_event_bytes(&ret->event, (size_t)sqlite3_column_int64(st, EV_DELTA),
-                                    (size_t)sqlite3_column_int64(st, EV_BODY));
+    struct found f;
+    find_event(st, (size_t)sqlite3_column_int64(st, EV_TEXTS), &f);
+    if (!is_sound(&f)) {
+        f.ev = (struct event){
+            .rv = f.outside.rv, .txn_end = f.outside.rv, .cause = (enum cause)f.outside.cause};
+        f.fits = false;
+        f.delta_n = 0;
+    }
+    past_of(&f, ret);
 }
 
 enum errc row_event_identity(sqlite3_stmt *st, struct engine_past *ret, struct err *err)
 {
-    row_event_unchecked(st, ret);
-    uint64_t identity = event_sum(&ret->event, ret->row, (size_t)sqlite3_column_int64(st, EV_DELTA),
-                                  (size_t)sqlite3_column_int64(st, EV_BODY));
-    if (!identity_matches(sqlite3_column_int64(st, EV_CRC), identity)) {
-        return damaged_event(ret->event.rv, err);
+    struct found f;
+    find_event(st, (size_t)sqlite3_column_int64(st, EV_TEXTS), &f);
+    if (!is_sound(&f)) {
+        return damaged_event(f.outside.rv, err);
     }
+    past_of(&f, ret);
     return OK;
 }
 
 row_t row_of_event(sqlite3_stmt *st, rv_t *ret_rv, bool *ret_gone)
 {
     const struct event ev = {.cause = (enum cause)sqlite3_column_int(st, EV_CAUSE)};
-    *ret_rv = column_u64(st, EV_RV);
+    *ret_rv = (rv_t)sqlite3_column_int64(st, EV_RV);
     *ret_gone = event_is_delete(&ev);
-    return column_is_null(st, EV_OBJECT) ? (row_t)*ret_rv : sqlite3_column_int64(st, EV_OBJECT);
-}
-
-static void object_columns(sqlite3_stmt *st, struct engine_object *ret)
-{
-    ret->row = sqlite3_column_int64(st, OB_ID);
-    ret->rv = column_u64(st, OB_RV);
-    ret->generation = column_u64(st, OB_GENERATION);
-    ret->key.resource = column(st, OB_RESOURCE);
-    ret->key.ns = column(st, OB_NS);
-    ret->key.name = column(st, OB_NAME);
-    ret->labels = column(st, OB_LABELS);
-    ret->deadline_ms = 0;
+    return object_column(st, *ret_rv);
 }
 
 enum errc row_object(sqlite3_stmt *st, struct object **ret, struct err *err)
 {
-    struct engine_object o;
-    object_columns(st, &o);
-    uint64_t hash = column_u64(st, OB_HASH);
-    uint64_t spec_hash = column_u64(st, OB_SPEC_HASH);
-    uint32_t splice = (uint32_t)sqlite3_column_int64(st, OB_SPLICE);
-    struct str body = column(st, OB_BODY);
-    uint64_t identity = object_sum(&o, hash, spec_hash, splice, body.n);
-    if (sqlite3_column_int64(st, OB_CRC) != whole_crc(identity, STR_EMPTY, body)) {
-        return damaged_object(&o, err);
+    struct found f;
+    struct str texts = column(st, OB_TEXTS);
+    find_object(st, texts.n, &f);
+    if (!is_whole(&f, texts)) {
+        return damaged_object(&f.outside, err);
     }
-    struct object *object =
-        object_new(&o.key, o.labels, body, splice, o.generation, hash, spec_hash);
-    object->rv = o.rv;
-    *ret = object;
+    *ret = object_of(&f, texts);
     return OK;
 }
 
 enum errc row_object_identity(sqlite3_stmt *st, struct engine_object *ret, struct err *err)
 {
-    object_columns(st, ret);
-    uint64_t identity = object_sum(ret, column_u64(st, OB_HASH), column_u64(st, OB_SPEC_HASH),
-                                   (uint32_t)sqlite3_column_int64(st, OB_SPLICE),
-                                   (size_t)sqlite3_column_int64(st, OB_BODY));
-    if (!identity_matches(sqlite3_column_int64(st, OB_CRC), identity)) {
-        return damaged_object(ret, err);
+    struct found f;
+    find_object(st, (size_t)sqlite3_column_int64(st, OB_TEXTS), &f);
+    if (!is_sound(&f)) {
+        return damaged_object(&f.outside, err);
     }
+    *ret = (struct engine_object){.row = f.outside.row,
+                                  .rv = f.outside.rv,
+                                  .generation = f.ev.generation,
+                                  .key = f.ev.key,
+                                  .labels = f.ev.labels};
     return OK;
 }
 
@@ -393,18 +355,17 @@ static enum errc load_from_event(struct conn *c, rv_t rv, struct object **ret, s
     if (rc == SQLITE_DONE) {
         return err_set(err, ERR_NOT_FOUND, "no event of version %" PRIu64, rv);
     }
-    struct event ev;
-    row_t row;
-    enum errc code = row_event(st, &ev, &row, err);
-    if (code == OK && event_is_delete(&ev)) {
-        code = err_set(err, ERR_NOT_FOUND, "version %" PRIu64 " is a deletion", rv);
+    struct found f;
+    struct str texts = column(st, EV_TEXTS);
+    find_event(st, texts.n, &f);
+    if (!is_whole(&f, texts)) {
+        return damaged_event(rv, err);
     }
-    if (code == OK) {
-        *ret = object_new(&ev.key, ev.labels, ev.body, ev.splice, ev.generation, ev.hash,
-                          ev.spec_hash);
-        (*ret)->rv = rv;
+    if (event_is_delete(&f.ev)) {
+        return err_set(err, ERR_NOT_FOUND, "version %" PRIu64 " is a deletion", rv);
     }
-    return code;
+    *ret = object_of(&f, texts);
+    return OK;
 }
 
 enum errc row_load(struct conn *c, row_t row, rv_t rv, bool folded, struct object **ret,

@@ -31,6 +31,8 @@ static inline wall_ms_t clock_wall(const struct clock *c)
 /* "2026-01-02T15:04:05Z": 20 bytes and a NUL. */
 #define CLOCK_RFC3339_LEN 20
 void clock_rfc3339(wall_ms_t t, char ret[CLOCK_RFC3339_LEN + 1]);
+/* The second that such a text says, of CLOCK_RFC3339_LEN bytes; false if it is another text. */
+bool clock_of_rfc3339(const char *text, int64_t *ret_s);
 
 /* Parses "90s", "5m", "1h30m", "250ms", "2d" and "0". False on anything else. */
 bool duration_parse(const char *s, int64_t *ret_ms);

@@ -16,11 +16,12 @@ static struct str put(char **at, struct str s)
     return copy;
 }
 
-struct object *object_new(const struct key *key, struct str labels, struct str body,
-                          uint32_t splice, uint64_t generation, uint64_t hash, uint64_t spec_hash)
+struct object *object_new_unwritten(const struct key *key, struct str labels, size_t body_n,
+                                    uint32_t splice, uint64_t generation, uint64_t hash,
+                                    uint64_t spec_hash, char **ret_body)
 {
-    assert(splice <= body.n);
-    size_t n = key->resource.n + key->ns.n + key->name.n + labels.n + body.n;
+    assert(splice <= body_n);
+    size_t n = key->resource.n + key->ns.n + key->name.n + labels.n + body_n;
     struct object *o = mem_alloc(sizeof(*o) + n);
     *o = (struct object){
         .splice = splice, .generation = generation, .hash = hash, .spec_hash = spec_hash};
@@ -30,7 +31,18 @@ struct object *object_new(const struct key *key, struct str labels, struct str b
     o->key.ns = put(&at, key->ns);
     o->key.name = put(&at, key->name);
     o->labels = put(&at, labels);
-    o->body = put(&at, body);
+    o->body = (struct str){at, body_n};
+    *ret_body = at;
+    return o;
+}
+
+struct object *object_new(const struct key *key, struct str labels, struct str body,
+                          uint32_t splice, uint64_t generation, uint64_t hash, uint64_t spec_hash)
+{
+    char *at = NULL;
+    struct object *o =
+        object_new_unwritten(key, labels, body.n, splice, generation, hash, spec_hash, &at);
+    (void)put(&at, body);
     return o;
 }
 

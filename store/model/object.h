@@ -41,6 +41,10 @@ struct object {
 /* A new object with room for copies of all strings (one allocation); rv is 0. */
 struct object *object_new(const struct key *key, struct str labels, struct str body,
                           uint32_t splice, uint64_t generation, uint64_t hash, uint64_t spec_hash);
+/* The same, but the caller writes the body's bytes, through *ret_body, before anyone sees it. */
+struct object *object_new_unwritten(const struct key *key, struct str labels, size_t body_n,
+                                    uint32_t splice, uint64_t generation, uint64_t hash,
+                                    uint64_t spec_hash, char **ret_body);
 struct object *object_ref(struct object *o);
 void object_unref(struct object *o); /* NULL is fine. */
 void object_unrefp(struct object **o);

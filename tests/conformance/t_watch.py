@@ -143,7 +143,7 @@ def a_damaged_event_ends_what_reads_it_and_nothing_else(t):
     case.put("b", {"n": 0})
     case.server.stop()
     with contextlib.closing(sqlite3.connect(case.server.db)) as db:
-        db.execute("UPDATE events SET body = cast(replace(body, '\"n\":1', '\"n\":7') AS BLOB) WHERE rv = 2")
+        db.execute("UPDATE events SET texts = cast(replace(texts, '\"n\":1', '\"n\":7') AS BLOB) WHERE rv = 2")
         db.commit()
     case.client = case.server.start().client()
     items, error = case.client.watch("objects", start=0).until_end()

@@ -216,7 +216,7 @@ def an_object_that_rotted_on_disk_makes_orphaning_say_so(t):
     client.put("d", owned(("a", a.uid)))
     server.stop()
     with contextlib.closing(sqlite3.connect(server.db)) as db:
-        db.execute("UPDATE events SET body = cast(replace(body, 'ownerR', 'ownerr') AS BLOB) WHERE name = 'd'")
+        db.execute("UPDATE events SET texts = cast(replace(texts, 'ownerR', 'ownerr') AS BLOB) WHERE rv = 2")
         db.commit()
     server.start()
     client = server.client()

@@ -188,8 +188,8 @@ def a_definition_that_rotted_on_disk_is_told_of_and_keeps_the_server_from_nothin
     with contextlib.closing(sqlite3.connect(server.db)) as db:
         changed = 0
         for table in ("objects", "events"):
-            changed += db.execute(f"UPDATE {table} SET body = cast(substr(body, 1, length(body) - 1) "
-                                  "|| ' ' AS BLOB) WHERE resource = 'resources' AND name = 'jobs'").rowcount
+            changed += db.execute(f"UPDATE {table} SET texts = cast(substr(texts, 1, length(texts) - 1) "
+                                  "|| ' ' AS BLOB) WHERE rv = 2").rowcount
         db.commit()
     assert changed > 0
     client = server.start().client()

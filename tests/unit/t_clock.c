@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <time.h>
+
 #include "store/base/clock.h"
 #include "tests/unit/check.h"
 
@@ -22,6 +24,42 @@ static void times_are_shown_as_rfc3339_in_utc(void **state)
         char text[CLOCK_RFC3339_LEN + 1];
         clock_rfc3339(cases[i].t, text);
         assert_string_equal(text, cases[i].text);
+    }
+}
+
+static void times_are_shown_as_the_c_library_shows_them_and_read_back(void **state)
+{
+    (void)state;
+    struct dice d = {11};
+    for (int i = 0; i < 200000; i++) {
+        /* Days from all over the years 1970 to 9999. */
+        int64_t day = (int64_t)i * 15 % 2932897;
+        int64_t s = day * 86400 + (int64_t)dice_below(&d, 86400);
+        time_t t = (time_t)s;
+        struct tm tm;
+        char text[CLOCK_RFC3339_LEN + 1], want[CLOCK_RFC3339_LEN + 1];
+        gmtime_r(&t, &tm);
+        strftime(want, sizeof(want), "%Y-%m-%dT%H:%M:%SZ", &tm);
+        clock_rfc3339(s * 1000 + 999, text);
+        assert_string_equal(text, want);
+        int64_t back = 0;
+        assert_true(clock_of_rfc3339(text, &back));
+        assert_int_equal(back, s);
+    }
+}
+
+static void what_is_no_time_is_not_read(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "1969-12-31T23:59:59Z", "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z",
+        "2026-01-00T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:60:00Z",
+        "2026-01-01T00:00:60Z", "2026-01-01t00:00:00Z", "2026-01-01T00:00:00z",
+        "0000-00-00T00:00:00Z", "2026-1 -01T00:00:00Z", "+026-01-01T00:00:00Z",
+    };
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        int64_t s;
+        assert_case(!clock_of_rfc3339(texts[i], &s), texts[i]);
     }
 }
 
@@ -77,6 +115,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_are_shown_as_rfc3339_in_utc),
+        cmocka_unit_test(times_are_shown_as_the_c_library_shows_them_and_read_back),
+        cmocka_unit_test(what_is_no_time_is_not_read),
         cmocka_unit_test(durations_are_read_in_their_units),
         cmocka_unit_test(the_machines_clock_goes_on),
     };

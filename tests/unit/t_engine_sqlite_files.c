@@ -106,7 +106,7 @@ static void the_file_says_what_it_is(void **state)
     assert_ok(rig_open(f, &err), &err);
     rig_close(f);
     assert_int_equal(sql_int(f->path, "PRAGMA application_id"), 0x57415443);
-    assert_int_equal(sql_int(f->path, "PRAGMA user_version"), 1);
+    assert_int_equal(sql_int(f->path, "PRAGMA user_version"), 2);
     assert_int_equal(sql_int(f->path, "PRAGMA page_size"), 4096);
     assert_int_equal(sql_int(f->path, "PRAGMA auto_vacuum"), 0);
     assert_int_equal(sql_int(f->path, "SELECT count(*) FROM sqlite_schema WHERE type='index' AND "
@@ -155,9 +155,22 @@ static void a_newer_file_is_refused_by_its_version(void **state)
     sql(f->path, "PRAGMA user_version=42");
     assert_int_equal(open_path(f->path, &err), ERR_INVALID);
     assert_non_null(strstr(err.msg, "version 42"));
-    assert_non_null(strstr(err.msg, "knows 1"));
-    sql(f->path, "PRAGMA user_version=1");
+    assert_non_null(strstr(err.msg, "knows 2"));
+    sql(f->path, "PRAGMA user_version=2");
     assert_ok(open_path(f->path, &err), &err);
+}
+
+static void an_older_file_is_refused_by_its_version_and_left_as_it_is(void **state)
+{
+    struct rig *f = *state;
+    struct err err;
+    assert_ok(open_path(f->path, &err), &err);
+    sql(f->path, "DROP TABLE events; PRAGMA user_version=1");
+    assert_int_equal(open_path(f->path, &err), ERR_INVALID);
+    assert_non_null(strstr(err.msg, "version 1 of the format"));
+    assert_non_null(strstr(err.msg, "name another file"));
+    assert_int_equal(sql_int(f->path, "PRAGMA user_version"), 1);
+    assert_int_equal(sql_int(f->path, "SELECT count(*) FROM sqlite_schema WHERE name='events'"), 0);
 }
 
 static void an_empty_file_is_filled(void **state)
@@ -612,6 +625,7 @@ int main(void)
         T(a_file_that_is_not_a_database_is_refused_and_left_alone),
         T(another_programs_database_is_refused_and_left_alone),
         T(a_newer_file_is_refused_by_its_version),
+        T(an_older_file_is_refused_by_its_version_and_left_as_it_is),
         T(an_empty_file_is_filled),
         T(folders_links_and_missing_places_are_refused_with_reasons),
         T(no_permission_is_denied),
