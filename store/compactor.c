@@ -8,7 +8,10 @@
 #include "store/base/metric.h"
 #include "store/store_impl.h"
 
-#define SLICE_ROWS 1000
+/* So many that a write which comes meanwhile hardly waits for it. */
+#define SLICE_ROWS 256
+/* What is over the limits goes so many times as fast as events come, while they come. */
+#define CATCH_UP 3
 
 struct gone {
     struct store *store;
@@ -81,6 +84,20 @@ static size_t limits_want(struct store *s, bool *ret_pins_hold)
         return rows < SLICE_ROWS ? (size_t)rows : SLICE_ROWS;
     }
     return 0;
+}
+
+/* How many events the history holds when it is full, about; 0: there is no limit. */
+static uint64_t history_keeps(const struct store *s)
+{
+    const struct store_options *o = &s->opt;
+    uint64_t events = atomic_load(&s->history_events);
+    uint64_t bytes = atomic_load(&s->history_bytes);
+    uint64_t keeps = o->history_events > 0 ? (uint64_t)o->history_events : 0;
+    if (o->history_bytes > 0 && events != 0) {
+        uint64_t fit = (uint64_t)o->history_bytes / (bytes / events + 1) + 1;
+        keeps = keeps == 0 || fit < keeps ? fit : keeps;
+    }
+    return keeps;
 }
 
 /* What the next slice is to remove: at most *ret_rows events <= the result; 0: nothing. */
@@ -162,19 +179,13 @@ static enum errc fold(struct store *s, rv_t upto, size_t rows, bool *ret_done, s
     return ops->fold != NULL ? ops->fold(s->engine, upto, rows, ret_done, err) : OK;
 }
 
-/* How fast to ready what the limits want removed. In a full history there are for once many objects
- * to bring up to date before it can go; that is spread over the commits, so that none of them waits
- * for it, until the history is an eighth over its limit. */
-static size_t fold_rows(const struct store *s)
+static bool is_over(const struct store *s, uint64_t eighths)
 {
     const struct store_options *o = &s->opt;
     uint64_t events = atomic_load(&s->history_events);
     uint64_t bytes = atomic_load(&s->history_bytes);
-    bool full = (o->history_events > 0 && events > (uint64_t)o->history_events) ||
-                (o->history_bytes > 0 && bytes > (uint64_t)o->history_bytes);
-    bool far = (o->history_events > 0 && events > (uint64_t)o->history_events / 8 * 9) ||
-               (o->history_bytes > 0 && bytes > (uint64_t)o->history_bytes / 8 * 9);
-    return full && !far ? 0 : SLICE_ROWS;
+    return (o->history_events > 0 && events > (uint64_t)o->history_events / 8 * eighths) ||
+           (o->history_bytes > 0 && bytes > (uint64_t)o->history_bytes / 8 * eighths);
 }
 
 static enum errc serve_request(struct store *s, struct compaction *c, bool *ret_done)
@@ -206,10 +217,20 @@ static enum errc serve_request(struct store *s, struct compaction *c, bool *ret_
     return rc;
 }
 
-enum errc compact_slice(struct store *s, struct compaction *c, bool *ret_request_done,
+/* What the limits want removed goes along with what comes, so that no write waits for much of it:
+ * rows are readied along with commits, and events go in slices that are as far apart as CATCH_UP
+ * says. But at once where nothing comes, and where the history is an eighth over its limit. */
+static bool may_wait(const struct store *s, size_t rows, bool idle)
+{
+    return !idle && is_over(s, 8) && !is_over(s, 9) &&
+           store_head(s) - s->compacted_at < rows / CATCH_UP;
+}
+
+enum errc compact_slice(struct store *s, struct compaction *c, bool idle, bool *ret_request_done,
                         bool *ret_more)
 {
     struct err err = {0};
+    s->engine->keeps = history_keeps(s);
     *ret_request_done = false;
     *ret_more = false;
     if (atomic_load(&s->loaded) == LOAD_FAILED) {
@@ -232,11 +253,11 @@ enum errc compact_slice(struct store *s, struct compaction *c, bool *ret_request
     move_brink(s, 0);
     size_t rows = 0, removed = 0;
     rv_t upto = due(s, &rows);
-    if (upto == 0) {
+    if (upto == 0 || may_wait(s, rows, idle)) {
         return OK;
     }
     bool folded = false;
-    size_t fold_now = fold_rows(s);
+    size_t fold_now = !idle && is_over(s, 8) && !is_over(s, 9) ? 0 : SLICE_ROWS;
     rv_t first = store_floor(s) + rows + TXN_OPS_MAX;
     first = first < upto ? first : upto;
     enum errc rc = fold(s, first, fold_now, &folded, &err);
@@ -246,6 +267,7 @@ enum errc compact_slice(struct store *s, struct compaction *c, bool *ret_request
     }
     if (rc == OK) {
         rc = slice(s, upto, rows, &removed, &err);
+        s->compacted_at = store_head(s);
     }
     *ret_more = rc == OK && removed != 0 && due(s, &rows) != 0;
     return rc;

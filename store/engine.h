@@ -217,6 +217,8 @@ struct engine {
     rv_t floor;      /* the oldest that can be resumed from: the newest version removed,
                         or the epoch's base; moved on the writer only */
     rv_t folded;     /* events up to here can be removed; see fold. Moved on the writer only */
+    uint64_t keeps;  /* how many events the history is to hold, about, so that they are folded in
+                        time; 0: any number. Set by the store, on the writer */
     int64_t run_ms;  /* at open: the store's own clock, as it was last kept */
     int64_t kept_ms; /* the same clock as it was last kept; moved on the writer only */
     struct engine_age ages[ENGINE_AGES]; /* at open: the newest that were kept, ascending */

@@ -255,24 +255,56 @@ static enum errc keep_clock(struct engine *e, int64_t run_ms, struct err *err)
     return code;
 }
 
-/* Where at most max_rows of the oldest events end, whole transactions and not above upto; or the
- * first transaction alone, should it have more. 0: there is none. */
-static int find_end(struct engine_sqlite *s, rv_t upto, size_t max_rows, rv_t *ret)
+/* Is there an event of this version, and the last of its transaction? */
+static int ends_txn(struct engine_sqlite *s, rv_t rv, bool *ret)
+{
+    CLEANUP(stmt_resetp) sqlite3_stmt *st = s->w.st[ST_HISTORY_KEYS];
+    sqlite3_bind_int64(st, 1, (int64_t)rv - 1);
+    sqlite3_bind_int64(st, 2, (int64_t)rv);
+    sqlite3_bind_int64(st, 3, 1);
+    struct engine_past past;
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) {
+        row_event_unchecked(st, &past);
+        *ret = event_ends_txn(&past.event);
+    }
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* The end of the first transaction above the floor that is not above upto, or 0. */
+static int first_end(struct engine_sqlite *s, rv_t upto, rv_t *ret)
 {
     CLEANUP(stmt_resetp) sqlite3_stmt *st = s->w.st[ST_HISTORY_KEYS];
     sqlite3_bind_int64(st, 1, 0);
     sqlite3_bind_int64(st, 2, (int64_t)upto);
     sqlite3_bind_int64(st, 3, INT64_MAX);
     int rc;
-    for (size_t n = 1; (rc = sqlite3_step(st)) == SQLITE_ROW; n++) {
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct engine_past past;
         row_event_unchecked(st, &past);
-        if (n > max_rows && *ret != 0) {
+        if (event_ends_txn(&past.event)) {
+            *ret = past.event.rv;
             return SQLITE_OK;
         }
-        *ret = event_ends_txn(&past.event) ? past.event.rv : *ret;
     }
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* Where at most max_rows of the oldest events end, whole transactions and not above upto; or the
+ * first transaction alone, should it have more. 0: there is none. Versions above the floor are
+ * without a gap but between two epochs, and transactions short: so the end is near where max_rows
+ * versions end. */
+static int find_end(struct engine_sqlite *s, rv_t upto, size_t max_rows, rv_t *ret)
+{
+    rv_t floor = s->base.floor;
+    rv_t top = upto - floor > max_rows ? floor + max_rows : upto;
+    bool found = false;
+    int rc = SQLITE_OK;
+    for (rv_t rv = upto > floor ? top : floor; rc == SQLITE_OK && !found && rv > floor; rv--) {
+        rc = ends_txn(s, rv, &found);
+        *ret = found ? rv : 0;
+    }
+    return rc == SQLITE_OK && !found ? first_end(s, upto, ret) : rc;
 }
 
 /* Tells of the events up to `upto`; *ret_last is the last of them, or 0. */

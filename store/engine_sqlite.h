@@ -13,7 +13,7 @@ struct engine_sqlite_options {
         max_bytes; /* of the file; writes that would pass it end with ERR_STORAGE_FULL; 0: none */
     bool no_sync;  /* Nothing is synced: a fault that tests plant. Never set elsewhere. */
     /* For tests. */
-    size_t fold_events; /* so many that are not folded begin a pass; 0: 1,000,000 */
+    size_t fold_events; /* not many more are ever not folded; 0: 1,000,000 */
     size_t fold_rows;   /* of a pass that go with one commit; 0: by its changes */
 };
 

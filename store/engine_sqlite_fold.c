@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Folding: a commit writes only its events; an object's row in `objects` follows when compaction
- * wants to remove its last event, and not before. So nothing is written twice in a history below
- * its limits; above them an object that changes often is written seldom, and a page of rows once
- * for all of them.
+/* Folding: a commit writes only its events; an object's row in `objects` follows before compaction
+ * wants to remove its last event, and not much before. So an object that changes often is written
+ * seldom, and a page of rows once for all of them.
  *
  * A pass takes the events in (folded, upto], upto being the head as it begins. It collects what
  * they did last to which row, in runs sorted by row; then it merges the runs and brings row after
- * row to that version. Both go in slices: some along with each commit, or on demand. When it ends,
+ * row to that version. Both go in slices: some along with commits, or on demand. When it ends,
  * `folded` becomes upto.
+ *
+ * Pace: a pass costs several times what its commits cost, so it is spread evenly over many. It
+ * begins at three quarters of a history (struct engine: `keeps`) and takes three eighths of one;
+ * then what is kept never grows by more than an eighth over its limit, since what is older than
+ * the pass's beginning can go when it ends. Fewer, longer passes would cost less in all, but more
+ * of each commit. What is begun because a history is full already is done within an eighth.
  *
  * Invariants:
  *   (1) every object is its row in `objects`, or its last event is above `folded` and kept: nothing
@@ -25,11 +30,10 @@
 
 #include "store/engine_sqlite_impl.h"
 
-/* Along with a commit: so much that a pass over a whole history ends within an eighth of another.
- * To collect an event costs a fraction of what it costs to bring a row up to date. */
-#define ROWS_PER_CHANGE 9
-#define ROWS_PER_COMMIT 4
+/* To collect an event costs a fraction of what it costs to bring a row up to date. */
 #define COLLECT_PER_ROW 8
+/* Rows are brought up to date so many at a time: neighbours share a page. */
+#define CHUNK_ROWS 64
 
 /* The last thing that happened to a row. */
 struct fold_item {
@@ -76,6 +80,7 @@ static void sift_down(struct fold_pass *p, size_t i)
 static struct fold_item take_least(struct fold_pass *p)
 {
     struct fold_item item = p->items[p->runs[0].at++];
+    p->left--;
     if (p->runs[0].at == p->runs[0].end) {
         p->runs[0] = p->runs[--p->n_runs];
     }
@@ -114,13 +119,25 @@ static void make_run(struct fold_pass *p, size_t begin)
         p->runs = mem_realloc(p->runs, p->cap_runs * sizeof(*p->runs));
     }
     p->runs[p->n_runs++] = (struct fold_run){begin, p->n};
+    p->left += p->n - begin;
 }
 
 /* ---- A pass ---------------------------------------------------------------------------------- */
 
+/* How many events the history is to hold; what is not folded is bounded even if that is not. */
+static uint64_t span(const struct engine_sqlite *s)
+{
+    uint64_t keeps = s->base.keeps;
+    return keeps != 0 && keeps < s->fold_events ? keeps : s->fold_events;
+}
+
+/* To be over when the history is an eighth over its limit; or, begun late, an eighth from now. */
 static void pass_begin(struct engine_sqlite *s)
 {
-    s->pass = (struct fold_pass){.active = true, .at = s->base.folded, .upto = s->base.head};
+    rv_t from = s->base.folded, head = s->base.head;
+    uint64_t within = from + span(s) > head ? from + span(s) - head : 0;
+    s->pass = (struct fold_pass){
+        .active = true, .at = from, .upto = head, .due = head + within + span(s) / 8};
 }
 
 void fold_abandon(struct engine_sqlite *s)
@@ -223,14 +240,39 @@ void fold_committed(struct engine_sqlite *s)
     }
 }
 
+/* What there is left to do, at most, in events to collect: every one of them may be of another row.
+ * Between two epochs there are versions without events. */
+static uint64_t pass_left(const struct engine_sqlite *s)
+{
+    const struct fold_pass *p = &s->pass;
+    uint64_t collect = p->merging ? 0 : p->upto - p->at;
+    collect = collect < 2 * span(s) ? collect : 2 * span(s);
+    return collect + (p->left + collect) * COLLECT_PER_ROW;
+}
+
 int fold_with_commit(struct engine_sqlite *s, size_t n)
 {
-    bool many = s->base.head - s->base.folded >= s->fold_events;
-    if (!s->pass.active && many && s->damaged == 0) {
+    struct fold_pass *p = &s->pass;
+    bool many = s->base.head - s->base.folded > span(s) / 4 * 3;
+    if (!p->active && many && s->damaged == 0) {
         pass_begin(s);
     }
-    size_t rows = s->fold_rows != 0 ? s->fold_rows : ROWS_PER_COMMIT + n * ROWS_PER_CHANGE;
-    return s->pass.active ? fold_some(s, rows * COLLECT_PER_ROW, rows) : SQLITE_OK;
+    if (!p->active) {
+        return SQLITE_OK;
+    }
+    if (s->fold_rows != 0) {
+        return fold_some(s, s->fold_rows * COLLECT_PER_ROW, s->fold_rows);
+    }
+    /* Anew each time, since what is left is known better and better; nothing is left at `due`. */
+    uint64_t left = pass_left(s), events = p->due > s->base.head ? p->due - s->base.head : 0;
+    bool last = n >= events;
+    p->credit += last ? left : left * n / events + 1;
+    if (!last && p->credit < CHUNK_ROWS * COLLECT_PER_ROW) {
+        return SQLITE_OK;
+    }
+    size_t credit = p->credit;
+    p->credit = 0;
+    return fold_some(s, credit, credit / COLLECT_PER_ROW + 1);
 }
 
 enum errc engine_sqlite_fold(struct engine *e, rv_t upto, size_t max_rows, bool *ret_done,

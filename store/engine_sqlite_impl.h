@@ -148,6 +148,9 @@ struct fold_pass {
     bool merging;  /* everything is collected */
     bool finished; /* with the transaction at hand */
     rv_t at, upto; /* events in (at, upto] are still to be collected */
+    rv_t due;      /* the head by which it is to be over */
+    size_t left;   /* of items: those that are still to be merged */
+    size_t credit; /* of commits, not used yet: in events to collect */
     struct fold_item *items;
     size_t n, cap;
     struct fold_run *runs; /* of items */
@@ -177,7 +180,7 @@ struct engine_sqlite {
     struct buf recalled; /* the texts of the event that recall gave */
     struct fold_pass pass;
     rv_t damaged;        /* an event that could not be folded; 0: none */
-    size_t fold_events;  /* so many above base.folded begin a pass */
+    size_t fold_events;  /* a history that keeps more, or all, is folded as if it kept these */
     size_t fold_rows;    /* of a pass that go with one commit; 0: by its changes */
     _Atomic rv_t folded; /* base.folded, for readers */
     struct ids owned;    /* rows of objects that have owners, and perhaps some more */

@@ -76,6 +76,7 @@ struct store {
     mono_ms_t opened;
     struct engine_age ages[ENGINE_AGES]; /* the writer's: a ring, oldest at first_age */
     size_t first_age, n_ages;
+    rv_t compacted_at;      /* the writer's: the head when the last slice went for the limits */
     pthread_mutex_t mu;     /* guards all below; taken alone */
     struct watch_set *sets; /* singly linked */
     LIST_HEAD(, pin) pins;
@@ -127,8 +128,9 @@ void writer_wake(struct writer *w);
 /* ---- compactor.c: on the writer's thread ---- */
 
 /* One slice of compaction if one is due: for the request c, or (NULL) for the limits of the
- * history. *ret_more: there is more to do at once. Errors: as engine commit. */
-enum errc compact_slice(struct store *s, struct compaction *c, bool *ret_request_done,
+ * history. idle: nobody writes. *ret_more: there is more to do at once. Errors: as engine commit.
+ */
+enum errc compact_slice(struct store *s, struct compaction *c, bool idle, bool *ret_request_done,
                         bool *ret_more) NODISCARD;
 
 /* ---- reader.c ---- */

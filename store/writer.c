@@ -235,7 +235,7 @@ static void take(struct writer *w, struct batch *b)
 }
 
 /* One slice of compaction; true if there is more to do. */
-static bool compact_some(struct writer *w, bool stopping)
+static bool compact_some(struct writer *w, bool idle, bool stopping)
 {
     if (w->failed || atomic_load(&w->store->loaded) == LOAD_RUNNING) {
         return false;
@@ -244,7 +244,7 @@ static bool compact_some(struct writer *w, bool stopping)
     struct compaction *c = STAILQ_FIRST(&w->compactions);
     pthread_mutex_unlock(&w->mu);
     bool request_done = false, more = false;
-    enum errc rc = compact_slice(w->store, c, &request_done, &more);
+    enum errc rc = compact_slice(w->store, c, idle, &request_done, &more);
     if (rc == ERR_DATA_LOSS) {
         atomic_store(&w->store->loaded, LOAD_FAILED); /* no more of it; the rest goes on */
     } else if (rc != OK && rc != ERR_STORAGE_FULL) {
@@ -320,7 +320,7 @@ static void *writer_run(void *arg)
             due = !w->refused &&
                   (is_due(w, store_run_ms(w->store)) || dependents_any_due(w->store->dependents));
         }
-        more = compact_some(w, stopping) || (due && !stopping);
+        more = compact_some(w, b->n_writes == 0, stopping) || (due && !stopping);
     }
     refuse_compactions(w);
     free(b);

@@ -152,19 +152,116 @@ static void nothing_is_folded_before_it_is_asked_for(void **state)
     struct rig *f = *state;
     struct err err;
     commit_batches(f, 10);
+    assert_int_equal(f->e->folded, 0);
     assert_false(fold(f, f->e->head, 0)); /* along with the commits */
     rv_t asked = f->e->head;
-    f->fold_rows = 0;
     for (size_t i = 0; i < 40 && f->e->folded < asked; i++) {
         commit_batches(f, 1);
     }
     assert_int_equal(f->e->folded, asked);
     rig_close(f);
+    f->fold_rows = 0;
     f->fold_events = 30; /* or when there are so many */
     assert_ok(rig_open(f, &err), &err);
     commit_batches(f, 40);
     assert_true(f->e->head - f->e->folded < 30 + 20 * RIG_BATCH);
     assert_sound(f);
+}
+
+/* ---- Pace ------------------------------------------------------------------------------------ */
+
+#define KEEPS 1600
+
+/* One more object; and how many have a row afterwards. */
+static void create(struct rig *f)
+{
+    char name[32];
+    struct err err;
+    snprintf(name, sizeof(name), "o%llu", (unsigned long long)f->e->head);
+    struct change c = {
+        .event = {.key = {STR("objects"), STR("default"), str_of(name)},
+                  .cause = CAUSE_CREATED,
+                  .generation = 1,
+                  .body = STR("{\"spec\":{}}")}
+    };
+    const struct commit commit = {.changes = &c, .n = 1};
+    assert_ok(f->e->ops->commit(f->e, &commit, &err), &err);
+}
+
+static bool count_row(void *arg, const struct engine_object *o)
+{
+    (void)o;
+    ++*(size_t *)arg;
+    return true;
+}
+
+static size_t rows(struct rig *f, struct engine_reader *r)
+{
+    struct err err;
+    rv_t head = 0;
+    size_t n = 0;
+    assert_ok(f->e->ops->view_begin(r, &head, &err), &err);
+    assert_ok(f->e->ops->objects(r, count_row, &n, &err), &err);
+    f->e->ops->view_end(r);
+    return n;
+}
+
+/* Of as many objects as there are events, which is the most that there can be to do. */
+static void a_pass_goes_along_with_commits_evenly_and_is_over_in_time(void **state)
+{
+    struct rig *f = *state;
+    struct err err;
+    rig_close(f);
+    f->fold_rows = 0;
+    f->no_sync = true;
+    assert_ok(rig_open(f, &err), &err);
+    f->e->sink.committed = NULL;
+    f->e->keeps = KEEPS;
+    struct engine_reader *r = NULL;
+    assert_ok(f->e->ops->reader_open(f->e, &r, &err), &err);
+    size_t most = 0, before = 0;
+    for (rv_t unfolded = 0; f->e->head < 4 * KEEPS; unfolded = f->e->head - f->e->folded) {
+        assert_true(unfolded <= KEEPS / 8 * 9);
+        create(f);
+        size_t n = rows(f, r);
+        most = n - before > most ? n - before : most;
+        before = n;
+        if (f->e->head <= KEEPS / 4 * 3) {
+            assert_int_equal(n, 0);
+        } else if (f->e->head == KEEPS / 16 * 15) { /* half of the time of the pass */
+            assert_in_range(n, KEEPS / 4, KEEPS / 2);
+        } else if (f->e->head == KEEPS / 8 * 9 + 1) {
+            assert_true(f->e->folded >= KEEPS / 4 * 3);
+        }
+    }
+    assert_true(f->e->folded > 2 * KEEPS);
+    assert_in_range(most, 1, 100);
+    f->e->ops->reader_close(r);
+}
+
+/* A start in the middle of a pass begins it anew. */
+static void a_pass_that_was_cut_off_is_over_in_time(void **state)
+{
+    struct rig *f = *state;
+    struct err err;
+    f->fold_rows = 0;
+    f->no_sync = true;
+    for (rv_t stop = KEEPS / 4 * 3; stop <= KEEPS / 8 * 9; stop += KEEPS / 16) {
+        rv_t from = f->e->folded;
+        f->e->sink.committed = NULL;
+        f->e->keeps = KEEPS;
+        while (f->e->head - from < stop && f->e->folded == from) {
+            create(f);
+        }
+        rig_close(f);
+        assert_ok(rig_open(f, &err), &err);
+        f->e->sink.committed = NULL;
+        f->e->keeps = KEEPS;
+        while (f->e->folded == from) {
+            create(f);
+            assert_true(f->e->head - from <= KEEPS / 8 * 10 + 1);
+        }
+    }
 }
 
 int main(void)
@@ -176,6 +273,8 @@ int main(void)
         T(an_object_made_anew_is_one_object),
         T(compaction_goes_as_far_as_is_folded),
         T(nothing_is_folded_before_it_is_asked_for),
+        T(a_pass_goes_along_with_commits_evenly_and_is_over_in_time),
+        T(a_pass_that_was_cut_off_is_over_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

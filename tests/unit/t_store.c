@@ -446,6 +446,26 @@ static void the_history_stays_within_its_number_and_bytes_also_after_a_restart(v
     assert_int_equal(facts.head - facts.floor, facts.history_events);
 }
 
+static void a_full_history_is_never_more_than_an_eighth_over_its_limit(void **state)
+{
+    struct fixture *f = *state;
+    fixture_close(f);
+    f->opt.history_events = 400;
+    fixture_open(f);
+    uint64_t most = 0;
+    for (int i = 0; i < 3000; i++) { /* of each object an event that it still needs */
+        char name[16], spec[32];
+        struct store_facts facts;
+        snprintf(name, sizeof(name), "n%d", i * 7 % 390);
+        snprintf(spec, sizeof(spec), "{\"v\":%d}", i);
+        assert_int_equal(fixture_put(f, "jobs", "default", name, "{}", spec, NULL), OK);
+        store_facts(f->store, &facts);
+        most = facts.history_events > most ? facts.history_events : most;
+    }
+    assert_in_range(most, 400, 450 + 2); /* what the writer is about to remove, and one more */
+    wait_for_events(f, 400);
+}
+
 static _Atomic mono_ms_t fake_ms;
 static mono_ms_t fake_mono(void *arg)
 {
@@ -563,6 +583,7 @@ int main(void)
         T(a_token_of_another_selection_is_refused),
         T(the_newest_event_survives_every_compaction),
         T(the_history_stays_within_its_number_and_bytes_also_after_a_restart),
+        T(a_full_history_is_never_more_than_an_eighth_over_its_limit),
         T(the_age_of_history_counts_running_time_only),
         T(one_object_too_many_is_refused),
         T(a_database_that_was_removed_takes_no_more_writes),
