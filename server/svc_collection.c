@@ -52,25 +52,14 @@ static void collection_release(struct call *c)
     selections_free(co->selections);
 }
 
-static struct str put_name(char **at, struct str s)
-{
-    struct str ret = {*at, s.n};
-    memcpy(*at, s.p, s.n);
-    *at += s.n;
-    return ret;
-}
-
 static void collection_item(struct list *l, const struct object *o)
 {
     struct collection *co = l->arg;
     const struct key *k = &o->key;
     struct str uid = object_uid(o);
-    struct doomed *d = mem_zalloc(sizeof(*d) + k->resource.n + k->ns.n + k->name.n);
-    char *at = d->names;
+    struct doomed *d = mem_zalloc(sizeof(*d) + key_len(k));
     d->collection = co;
-    d->write.key.resource = put_name(&at, k->resource);
-    d->write.key.ns = put_name(&at, k->ns);
-    d->write.key.name = put_name(&at, k->name);
+    d->write.key = key_copy_to(k, d->names);
     memcpy(d->write.pre.uid, uid.p, uid.n < UUID_LEN ? uid.n : UUID_LEN);
     co->items[co->n++] = d;
 }

@@ -243,15 +243,7 @@ enum errc dependents_known(struct dependents *d)
 /* One block for all three texts. */
 static struct key key_copy(const struct key *k)
 {
-    char *p = mem_alloc(k->resource.n + k->ns.n + k->name.n + 1);
-    memcpy(p, k->resource.p, k->resource.n);
-    memcpy(p + k->resource.n, k->ns.p, k->ns.n);
-    memcpy(p + k->resource.n + k->ns.n, k->name.p, k->name.n);
-    return (struct key){
-        {p,                           k->resource.n},
-        {p + k->resource.n,           k->ns.n      },
-        {p + k->resource.n + k->ns.n, k->name.n    }
-    };
+    return key_copy_to(k, mem_alloc(key_len(k) + 1));
 }
 
 void dependents_keys_fini(struct key *keys, size_t n)

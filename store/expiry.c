@@ -63,21 +63,10 @@ static struct expiry_node *node_find(const struct expiry *x, row_t row)
     return n;
 }
 
-static struct str put_name(char **at, struct str s)
-{
-    struct str ret = {*at, s.n};
-    memcpy(*at, s.p, s.n);
-    *at += s.n;
-    return ret;
-}
-
 static struct expiry_node *node_new(const struct key *k, row_t row)
 {
-    struct expiry_node *n = mem_zalloc(sizeof *n + k->resource.n + k->ns.n + k->name.n);
-    char *at = n->names;
-    n->what.key.resource = put_name(&at, k->resource);
-    n->what.key.ns = put_name(&at, k->ns);
-    n->what.key.name = put_name(&at, k->name);
+    struct expiry_node *n = mem_zalloc(sizeof *n + key_len(k));
+    n->what.key = key_copy_to(k, n->names);
     n->what.row = row;
     return n;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists: one page each, a job of the reader. A page's version is pinned while it is read, and stays
  * leased for a while after, for the next. */
-#include <assert.h>
 #include <stdlib.h>
 
 #include "store/continue.h"
@@ -27,19 +26,13 @@ static void point_to_next(struct list_job *j)
 {
     struct list *l = j->list;
     const struct engine_identity *id = &j->store->engine->identity;
-    const struct key *k = &j->walk.last_key;
-    size_t n = j->walk.last.n;
-    assert(n <= sizeof l->last_key);
-    memcpy(l->last_key, j->walk.last.p, n);
     l->next = (struct position){
         .epoch = id->epoch,
         .epoch_random = id->epoch_random,
         .rv = l->rv,
         .in_snapshot = true,
         .selection = selections_hash(l->selections),
-        .last = {{l->last_key, k->resource.n},
-                 {l->last_key + k->resource.n, k->ns.n},
-                 {l->last_key + k->resource.n + k->ns.n, k->name.n}},
+        .last = key_copy_to(&j->walk.last_key, l->last_key),
     };
     memcpy(l->next.store_id, id->store_id, UUID_LEN + 1);
 }

@@ -34,7 +34,6 @@ void snapshot_free(struct store *s, struct snapshot *sn)
     if (sn->begun) {
         view_walk_fini(&sn->walk);
     }
-    buf_fini(&sn->pulled);
     free(sn);
 }
 

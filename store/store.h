@@ -201,7 +201,7 @@ struct list {
         next;           /* out: for that page; its key borrows from last_key. After ERR_EXPIRED of
                            a later page: how to go on at the newest version; borrows from `after` */
     uint64_t remaining; /* out: objects behind this page; 0: none, or not known */
-    char last_key[RESOURCE_MAX_LEN + NAMESPACE_MAX_LEN + NAME_MAX_LEN];
+    char last_key[KEY_MAX_LEN];
     /* The store's. */
     size_t count, bytes;
     STAILQ_ENTRY(list) link;

@@ -52,20 +52,13 @@ void view_walk_init(struct view_walk *v, struct store *s, const struct selection
             v->memo = mem_zalloc(sizeof *v->memo);
         }
     }
-    buf_init(&v->last, RESOURCE_MAX_LEN + NAMESPACE_MAX_LEN + NAME_MAX_LEN);
     if (after != NULL && after->name.n != 0) {
-        buf_adds(&v->last, after->resource);
-        buf_adds(&v->last, after->ns);
-        buf_adds(&v->last, after->name);
-        v->last_key.resource = (struct str){v->last.p, after->resource.n};
-        v->last_key.ns = (struct str){v->last.p + after->resource.n, after->ns.n};
-        v->last_key.name = (struct str){v->last.p + after->resource.n + after->ns.n, after->name.n};
+        v->last_key = key_copy_to(after, v->last);
     }
 }
 
 void view_walk_fini(struct view_walk *v)
 {
-    buf_fini(&v->last);
     free(v->memo);
 }
 
@@ -74,20 +67,7 @@ static void set_last(struct view_walk *v, const struct key *k)
     if (k->name.p == v->last_key.name.p) {
         return;
     }
-    buf_clear(&v->last);
-    if (k->name.n == 0) {
-        v->last_key = (struct key){0};
-        return;
-    }
-    size_t r = k->resource.n, ns = k->ns.n;
-    buf_adds(&v->last, k->resource);
-    buf_adds(&v->last, k->ns);
-    buf_adds(&v->last, k->name);
-    v->last_key = (struct key){
-        {v->last.p,          r        },
-        {v->last.p + r,      ns       },
-        {v->last.p + r + ns, k->name.n}
-    };
+    v->last_key = k->name.n != 0 ? key_copy_to(k, v->last) : (struct key){0};
 }
 
 static void keep_text(struct buf *text, const struct key *k)
@@ -95,14 +75,6 @@ static void keep_text(struct buf *text, const struct key *k)
     buf_adds(text, k->resource);
     buf_adds(text, k->ns);
     buf_adds(text, k->name);
-}
-
-static const char *point_to_text(struct key *k, const char *p)
-{
-    k->resource.p = p;
-    k->ns.p = k->resource.p + k->resource.n;
-    k->name.p = k->ns.p + k->ns.n;
-    return k->name.p + k->name.n;
 }
 
 static bool labels_match(struct view_walk *v, const struct index_entry *e, uint64_t cover)
@@ -195,7 +167,8 @@ static void collect(struct view_walk *v, struct candidates *c, bool *ret_end)
     *ret_end = !more;
     const char *p = c->text.p;
     for (size_t i = 0; i < c->n; i++) {
-        p = point_to_text(&c->v[i].key, p);
+        c->v[i].key = key_at(&c->v[i].key, p);
+        p += key_len(&c->v[i].key);
     }
 }
 
@@ -293,11 +266,8 @@ enum errc view_step(struct view_walk *v, struct engine_reader *r,
                     bool (*fn)(void *arg, const struct object *o), void *arg, struct err *err)
 {
     struct candidates *c = mem_alloc(sizeof *c);
-    CLEANUP(buf_fini) struct buf from;
-    buf_init(&from, SIZE_MAX);
-    struct key first = v->last_key;
-    keep_text(&from, &first);
-    (void)point_to_text(&first, from.n != 0 ? from.p : "");
+    char from[KEY_MAX_LEN];
+    const struct key first = key_copy_to(&v->last_key, from);
     c->n = 0;
     buf_init(&c->text, SIZE_MAX);
     bool end = false;

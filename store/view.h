@@ -14,12 +14,12 @@ struct view_walk {
     struct store *store;
     const struct selections *selections; /* borrowed */
     rv_t rv;                             /* S: the version shown */
-    struct buf last;                     /* texts of the key last given: resource, ns, name */
-    struct key last_key;                 /* borrows from `last`; all empty: before the first */
-    bool end;                            /* there are no more */
-    size_t step_keys;                    /* selected keys of one step; the caller may lower it */
-    bool by_name;                        /* a selection names an object */
-    struct label_memo *memo;             /* NULL: no selection has labels */
+    char last[KEY_MAX_LEN];
+    struct key last_key; /* the one last given; borrows from `last`; all empty: before the first */
+    bool end;            /* there are no more */
+    size_t step_keys;    /* selected keys of one step; the caller may lower it */
+    bool by_name;        /* a selection names an object */
+    struct label_memo *memo; /* NULL: no selection has labels */
 };
 
 void view_walk_init(struct view_walk *v, struct store *s, const struct selections *sel, rv_t rv,

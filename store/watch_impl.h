@@ -34,8 +34,8 @@ struct snapshot {
     struct pin *pin; /* NULL until it is begun */
     struct view_walk walk;
     bool begun;
-    struct buf pulled; /* texts of the last key handed out */
-    struct key pulled_key;
+    char pulled[KEY_MAX_LEN];
+    struct key pulled_key; /* the last one handed out; borrows from `pulled` */
 };
 
 #define CHUNK_BATCHES 4

@@ -22,17 +22,8 @@
 static void start_snapshot(struct watcher *w, const struct position *resume)
 {
     struct snapshot *sn = mem_zalloc(sizeof *sn);
-    buf_init(&sn->pulled, RESOURCE_MAX_LEN + NAMESPACE_MAX_LEN + NAME_MAX_LEN);
     if (resume != NULL) {
-        const struct key *k = &resume->last;
-        buf_adds(&sn->pulled, k->resource);
-        buf_adds(&sn->pulled, k->ns);
-        buf_adds(&sn->pulled, k->name);
-        sn->pulled_key = (struct key){
-            {sn->pulled.p,                           k->resource.n},
-            {sn->pulled.p + k->resource.n,           k->ns.n      },
-            {sn->pulled.p + k->resource.n + k->ns.n, k->name.n    }
-        };
+        sn->pulled_key = key_copy_to(&resume->last, sn->pulled);
         w->cursor = resume->rv;
     }
     w->snapshot = sn;
@@ -162,15 +153,8 @@ void watcher_arrived(struct watcher *w, struct chunk *c)
 
 static void hand_out_key(struct snapshot *sn, const struct chunk *c, const struct chunk_batch *cb)
 {
-    struct buf *p = &sn->pulled;
-    size_t len = cb->key.resource.n + cb->key.ns.n + cb->key.name.n;
-    buf_clear(p);
-    buf_add(p, c->keys.p + cb->key_end - len, len);
-    sn->pulled_key = (struct key){
-        {p->p,                                     cb->key.resource.n},
-        {p->p + cb->key.resource.n,                cb->key.ns.n      },
-        {p->p + cb->key.resource.n + cb->key.ns.n, cb->key.name.n    }
-    };
+    const struct key k = key_at(&cb->key, c->keys.p + cb->key_end - key_len(&cb->key));
+    sn->pulled_key = key_copy_to(&k, sn->pulled);
 }
 
 /* The next batch of the chunk that arrived. With its last one the next chunk is asked for, so that

@@ -140,25 +140,6 @@ static void write_tail(struct draft *d, const json_t *doc, struct str api_versio
     d->hash = XXH3_64bits(parts, sizeof(parts));
 }
 
-static struct str put(char **at, struct str s)
-{
-    if (s.n != 0) {
-        memcpy(*at, s.p, s.n);
-    }
-    struct str copy = {*at, s.n};
-    *at += s.n;
-    return copy;
-}
-
-static void copy_key(struct draft *d, const struct key *key)
-{
-    d->names = mem_alloc(key->resource.n + key->ns.n + key->name.n);
-    char *at = d->names;
-    d->key.resource = put(&at, key->resource);
-    d->key.ns = put(&at, key->ns);
-    d->key.name = put(&at, key->name);
-}
-
 size_t draft_size(const struct draft *d)
 {
     return d->text.n + UUID_LEN + uid_end.n + OBJECT_TIMES_MAX;
@@ -239,7 +220,8 @@ enum errc draft_new(const struct key *key, const json_t *doc, const struct draft
     struct precondition pre = {0};
     buf_init(&d->text, SIZE_MAX); /* As large as the tree makes it; measured below. */
     buf_init(&d->labels, SIZE_MAX);
-    copy_key(d, key);
+    d->names = mem_alloc(key_len(key));
+    d->key = key_copy_to(key, d->names);
     if (rules->definition != NULL) {
         d->definition = resource_definition_ref(rules->definition);
     }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "store/model/field_selector_impl.h"
+#include "store/model/terms.h"
 
 /* What the parser would take as something else gets a `\`. */
 static void write_value(struct str v, bool in_set, struct buf *out)
@@ -24,8 +25,9 @@ static void write_value(struct str v, bool in_set, struct buf *out)
     }
 }
 
-static void write_requirement(const struct field_requirement *r, struct buf *out)
+static void write_requirement(const void *term, struct buf *out)
 {
+    const struct field_requirement *r = term;
     buf_adds(out, json_path_text(r->path));
     if (r->n_values == 1) {
         buf_adds(out, r->negated ? STR("!=") : STR("="));
@@ -39,16 +41,14 @@ static void write_requirement(const struct field_requirement *r, struct buf *out
     buf_addc(out, ')');
 }
 
-static int requirement_cmp(const void *a, const void *b)
+static struct str requirement_key(const void *term)
 {
-    const struct field_requirement *x = a;
-    const struct field_requirement *y = b;
-    int c = str_cmp(json_path_text(x->path), json_path_text(y->path));
-    return c != 0 ? c : str_cmp(x->text, y->text);
+    return json_path_text(((const struct field_requirement *)term)->path);
 }
 
-static void requirement_fini(struct field_requirement *r)
+static void requirement_fini(void *term)
 {
+    struct field_requirement *r = term;
     json_path_free(r->path);
     free(r->values);
     *r = (struct field_requirement){0};
@@ -57,34 +57,11 @@ static void requirement_fini(struct field_requirement *r)
 /* Makes (1) true and writes the text. False when it is too long to be parsed again. */
 static bool canonicalise(struct field_selector *s)
 {
-    CLEANUP(buf_fini) struct buf texts;
-    buf_init(&texts, SIZE_MAX);
-    size_t ends[FIELD_SELECTOR_MAX_REQUIREMENTS];
-    for (size_t i = 0; i < s->n; i++) {
-        write_requirement(&s->v[i], &texts);
-        ends[i] = texts.n;
-    }
-    for (size_t i = 0; i < s->n; i++) {
-        size_t begin = i != 0 ? ends[i - 1] : 0;
-        s->v[i].text = (struct str){texts.p + begin, ends[i] - begin};
-    }
-    qsort(s->v, s->n, sizeof(*s->v), requirement_cmp);
+    static const struct terms_kind kind = {sizeof(*s->v), requirement_key, write_requirement,
+                                           requirement_fini};
     CLEANUP(buf_fini) struct buf all;
     buf_init(&all, FIELD_SELECTOR_MAX_LEN);
-    size_t n = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        if (n != 0 && str_eq(s->v[n - 1].text, s->v[i].text)) {
-            requirement_fini(&s->v[i]);
-            continue;
-        }
-        buf_adds(&all, n != 0 ? STR(",") : STR_EMPTY);
-        buf_adds(&all, s->v[i].text);
-        s->v[n++] = s->v[i];
-    }
-    s->n = n;
-    for (size_t i = 0; i < n; i++) {
-        s->v[i].text = STR_EMPTY; /* `texts` goes. */
-    }
+    s->n = terms_settle(s->v, s->n, &kind, &all);
     s->text_len = all.n;
     s->text = str_dup(buf_str(&all));
     return !all.full;
@@ -135,21 +112,7 @@ void field_selector_freep(struct field_selector **s)
 /* Among the values? */
 static bool has_value(const struct field_requirement *r, struct str spelt)
 {
-    size_t low = 0;
-    size_t high = r->n_values;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        int c = str_cmp(r->values[mid].spelt, spelt);
-        if (c == 0) {
-            return true;
-        }
-        if (c < 0) {
-            low = mid + 1;
-        } else {
-            high = mid;
-        }
-    }
-    return false;
+    return terms_have(r->values, r->n_values, sizeof(*r->values), spelt);
 }
 
 /* False for an array or object. `digits` is room for *ret. */

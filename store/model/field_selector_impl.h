@@ -10,8 +10,8 @@
 enum field_place { IN_BODY, IN_NAME, IN_NAMESPACE, IN_VERSION, IN_GENERATION };
 
 struct field_value {
+    struct str spelt; /* as in a JSON string, without the quotes; first, for terms_have */
     struct str raw;
-    struct str spelt; /* as in a JSON string, without the quotes */
 };
 
 struct field_requirement {
@@ -20,7 +20,6 @@ struct field_requirement {
     bool negated;               /* none of the values, instead of one of them */
     struct field_value *values; /* at least one; sorted by `spelt` */
     size_t n_values;
-    struct str text; /* canonical; only while all are being put in order */
 };
 
 struct field_selector {

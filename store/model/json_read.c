@@ -47,37 +47,6 @@ static bool take(struct reader *r, char c)
     return true;
 }
 
-/* How many bytes the character that begins here has, beyond ASCII; 0: it is none. RFC 3629. */
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-    unsigned char c = p[0], low = 0x80, high = 0xbf;
-    size_t len = c >= 0xc2 && c <= 0xdf   ? 2
-                 : c >= 0xe0 && c <= 0xef ? 3
-                 : c >= 0xf0 && c <= 0xf4 ? 4
-                                          : 0;
-    if (len == 0 || len > n) {
-        return 0;
-    }
-    if (c == 0xe0) {
-        low = 0xa0;
-    } else if (c == 0xed) {
-        high = 0x9f;
-    } else if (c == 0xf0) {
-        low = 0x90;
-    } else if (c == 0xf4) {
-        high = 0x8f;
-    }
-    if (p[1] < low || p[1] > high) {
-        return 0;
-    }
-    for (size_t i = 2; i < len; i++) {
-        if (p[i] < 0x80 || p[i] > 0xbf) {
-            return 0;
-        }
-    }
-    return len;
-}
-
 /* Goes on to the quote, or to an escape. False: neither comes. */
 static bool skip_plain(struct reader *r)
 {
@@ -99,7 +68,7 @@ static bool skip_plain(struct reader *r)
         if (c < 0x20) {
             return false;
         }
-        size_t n = utf8_length(p, (size_t)(end - p));
+        size_t n = utf8_len((const char *)p, (size_t)(end - p));
         if (n == 0) {
             return false;
         }

@@ -8,6 +8,34 @@
 /* How much of a refused name a message quotes. */
 #define QUOTE_MAX 80
 
+size_t key_len(const struct key *k)
+{
+    return k->resource.n + k->ns.n + k->name.n;
+}
+
+struct key key_at(const struct key *k, const char *texts)
+{
+    const char *ns = texts + k->resource.n;
+    return (struct key){
+        {texts,        k->resource.n},
+        {ns,           k->ns.n      },
+        {ns + k->ns.n, k->name.n    }
+    };
+}
+
+struct key key_copy_to(const struct key *k, char *room)
+{
+    const struct str texts[] = {k->resource, k->ns, k->name};
+    char *at = room;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (texts[i].n != 0) {
+            memcpy(at, texts[i].p, texts[i].n);
+        }
+        at += texts[i].n;
+    }
+    return key_at(k, room);
+}
+
 int key_cmp(const struct key *a, const struct key *b)
 {
     int c = str_cmp(a->resource, b->resource);

@@ -23,6 +23,15 @@ struct key {
     struct str name;
 };
 
+#define KEY_MAX_LEN (RESOURCE_MAX_LEN + NAMESPACE_MAX_LEN + NAME_MAX_LEN)
+
+/* Bytes of its three texts. */
+size_t key_len(const struct key *k);
+/* The key whose texts, as long as those of k, stand one behind the other at `texts`. */
+struct key key_at(const struct key *k, const char *texts);
+/* Copies its texts to `room`, which has key_len(k) bytes and from which the copy borrows. */
+struct key key_copy_to(const struct key *k, char *room);
+
 /* By resource, then namespace, then name, each bytewise: the order of lists and snapshots. */
 int key_cmp(const struct key *a, const struct key *b);
 bool key_eq(const struct key *a, const struct key *b);

@@ -9,9 +9,11 @@
 
 #include "store/model/labels.h"
 #include "store/model/selector_impl.h"
+#include "store/model/terms.h"
 
-static void write_requirement(const struct requirement *r, struct buf *out)
+static void write_requirement(const void *term, struct buf *out)
 {
+    const struct requirement *r = term;
     if (r->op == OP_NOT_EXISTS) {
         buf_addc(out, '!');
     }
@@ -34,16 +36,14 @@ static void write_requirement(const struct requirement *r, struct buf *out)
     }
 }
 
-static int requirement_cmp(const void *a, const void *b)
+static struct str requirement_key(const void *term)
 {
-    const struct requirement *x = a;
-    const struct requirement *y = b;
-    int c = str_cmp(x->key, y->key);
-    return c != 0 ? c : str_cmp(x->text, y->text);
+    return ((const struct requirement *)term)->key;
 }
 
-static void requirement_fini(struct requirement *r)
+static void requirement_fini(void *term)
 {
+    struct requirement *r = term;
     free(r->values);
     *r = (struct requirement){0};
 }
@@ -51,36 +51,11 @@ static void requirement_fini(struct requirement *r)
 /* Makes (1) true and writes the text. False when it is too long to be parsed again. */
 static bool canonicalise(struct selector *s)
 {
-    CLEANUP(buf_fini) struct buf texts;
-    buf_init(&texts, SIZE_MAX);
-    size_t ends[SELECTOR_MAX_REQUIREMENTS];
-    for (size_t i = 0; i < s->n; i++) {
-        write_requirement(&s->v[i], &texts);
-        ends[i] = texts.n;
-    }
-    for (size_t i = 0; i < s->n; i++) {
-        size_t begin = i != 0 ? ends[i - 1] : 0;
-        s->v[i].text = (struct str){texts.p + begin, ends[i] - begin};
-    }
-    qsort(s->v, s->n, sizeof(*s->v), requirement_cmp);
-    size_t n = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        if (n != 0 && str_eq(s->v[n - 1].text, s->v[i].text)) {
-            requirement_fini(&s->v[i]);
-        } else {
-            s->v[n++] = s->v[i];
-        }
-    }
-    s->n = n;
+    static const struct terms_kind kind = {sizeof(*s->v), requirement_key, write_requirement,
+                                           requirement_fini};
     CLEANUP(buf_fini) struct buf all;
     buf_init(&all, SELECTOR_MAX_LEN);
-    for (size_t i = 0; i < s->n; i++) {
-        if (i != 0) {
-            buf_addc(&all, ',');
-        }
-        buf_adds(&all, s->v[i].text);
-        s->v[i].text = STR_EMPTY; /* `texts` goes. */
-    }
+    s->n = terms_settle(s->v, s->n, &kind, &all);
     s->text_len = all.n;
     s->text = str_dup(buf_str(&all));
     return !all.full;
@@ -144,21 +119,7 @@ bool selector_number(struct str s, int64_t *ret)
 
 static bool has_value(const struct requirement *r, struct str v)
 {
-    size_t low = 0;
-    size_t high = r->n_values;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        int c = str_cmp(r->values[mid], v);
-        if (c == 0) {
-            return true;
-        }
-        if (c < 0) {
-            low = mid + 1;
-        } else {
-            high = mid;
-        }
-    }
-    return false;
+    return terms_have(r->values, r->n_values, sizeof(*r->values), v);
 }
 
 static bool requirement_match(const struct requirement *r, bool there, struct str value)

@@ -13,7 +13,6 @@ struct requirement {
     int64_t number;     /* OP_GREATER, OP_LESS */
     struct str *values; /* OP_IN, OP_NOT_IN: sorted */
     size_t n_values;
-    struct str text; /* canonical; only while all are being put in order */
 };
 
 struct selector {

@@ -8,32 +8,10 @@
 #include <cmocka.h>
 
 #include "store_pages.h"
+#include "store_setup.h"
 
 static struct selection everything = {.resource = STR("all"), .all_namespaces = true};
 static struct selection jobs = {.resource = STR("jobs"), .ns = STR("default")};
-
-static int setup(void **state)
-{
-    struct fixture *f = mem_zalloc(sizeof *f);
-    fixture_init(f);
-    fixture_open(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_close(*state);
-    fixture_fini(*state);
-    free(*state);
-    return 0;
-}
-
-static void reopen(struct fixture *f)
-{
-    fixture_close(f);
-    fixture_open(f);
-}
 
 static rv_t put(struct fixture *f, const char *name, const char *spec)
 {
@@ -104,7 +82,7 @@ static void an_object_is_shown_as_it_was_at_every_version(void **state)
         assert_none_at(f, "other", 7, "deleted at version 7");
         assert_none_at(f, "other", 0, "deleted at version 7");
         assert_none_at(f, "never", 3, "not found at version 3");
-        reopen(f);
+        fixture_reopen(f);
     }
 }
 
@@ -179,7 +157,7 @@ static void what_is_left_is_counted_in_the_version_of_the_list(void **state)
     assert_int_equal(list_page(f, &jobs, 5, token, &p), OK);
     assert_int_equal(fixture_delete(f, "jobs", "default", "n013", NULL), OK);
     put(f, "zzz", "{}");
-    reopen(f);
+    fixture_reopen(f);
     assert_int_equal(list_page(f, &jobs, 5, token, &p), OK);
     assert_int_equal(p.list.remaining, 10);
     assert_int_equal(list_page(f, &jobs, 9, token, &p), OK);
@@ -288,7 +266,7 @@ static void an_expired_token_is_answered_with_one_that_goes_on_at_the_newest_ver
     assert_int_equal(list_page(f, &jobs, 5, token, &p), OK);
     rv_t first = p.list.rv;
     put_n(f, "default", 12, "{\"v\":2}");
-    reopen(f); /* the lease of the first version ends with it */
+    fixture_reopen(f); /* the lease of the first version ends with it */
     enum errc rc = OK;
     assert_int_equal(fixture_compact(f, 20, &rc), 20);
     assert_int_equal(list_page(f, &jobs, 5, token, &p), ERR_EXPIRED);
@@ -323,7 +301,7 @@ static void a_list_at_an_old_version_passes_over_what_was_made_later(void **stat
     assert_int_equal(p.n, 1);
     assert_string_equal(p.names[0], "m");
     assert_string_equal(token, "");
-    reopen(f);
+    fixture_reopen(f);
     assert_int_equal(list_page_at(f, &jobs, 1, LIST_EXACT, 1, token, &p), OK);
     assert_int_equal(p.n, 1);
     assert_string_equal(token, "");
@@ -365,7 +343,7 @@ static void versions_inside_a_transaction_are_not_shown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         T(an_object_is_shown_as_it_was_at_every_version),
         T(versions_below_the_floor_and_above_the_head_are_refused_with_both),
         T(what_is_left_is_counted_in_the_version_of_the_list),

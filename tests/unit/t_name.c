@@ -195,6 +195,28 @@ static void a_generated_name_is_the_beginning_cut_to_fit_and_a_suffix(void **sta
     assert_int_equal(name_generate((struct str){long_base, 58}, "bcdfg", ret).n, 63);
 }
 
+static void a_copied_key_borrows_from_its_own_room(void **state)
+{
+    (void)state;
+    const struct key keys[] = {
+        {STR("jobs"), STR("ci"), STR("build")},
+        {STR("jobs"), STR_EMPTY, STR_EMPTY   },
+        {STR_EMPTY,   STR_EMPTY, STR_EMPTY   },
+    };
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        char room[KEY_MAX_LEN];
+        size_t n = key_len(&keys[i]);
+        memset(room, '#', sizeof(room));
+        const struct key copy = key_copy_to(&keys[i], room);
+        assert_true(key_eq(&copy, &keys[i]));
+        assert_ptr_equal(copy.resource.p, room);
+        assert_ptr_equal(copy.name.p + copy.name.n, room + n);
+        assert_int_equal(room[n], '#');
+        const struct key again = key_at(&keys[i], room);
+        assert_true(key_eq(&again, &keys[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +230,7 @@ int main(void)
         cmocka_unit_test(long_names_are_quoted_in_part),
         cmocka_unit_test(keys_are_checked_part_by_part),
         cmocka_unit_test(keys_are_ordered_by_resource_namespace_name),
+        cmocka_unit_test(a_copied_key_borrows_from_its_own_room),
         cmocka_unit_test(the_kind_is_the_singular_capitalised),
         cmocka_unit_test(a_generated_name_is_the_beginning_cut_to_fit_and_a_suffix),
     };

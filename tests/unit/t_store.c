@@ -10,28 +10,7 @@
 #include <pthread.h>
 
 #include "store_pages.h"
-
-static int setup(void **state)
-{
-    struct fixture *f = mem_zalloc(sizeof *f);
-    fixture_init(f);
-    fixture_open(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_fini(*state);
-    free(*state);
-    return 0;
-}
-
-static void reopen(struct fixture *f)
-{
-    fixture_close(f);
-    fixture_open(f);
-}
+#include "store_setup.h"
 
 /* ---- Writes -----------------------------------------------------------------------------------
  */
@@ -48,20 +27,6 @@ static enum errc put_as(struct fixture *f, const char *name, const char *spec, s
     enum errc rc = fixture_write(f, w);
     json_decref(json);
     return rc;
-}
-
-static char *get_text(struct fixture *f, const char *name)
-{
-    struct object *o = NULL;
-    if (fixture_get(f, "jobs", "default", name, &o) != OK) {
-        return NULL;
-    }
-    struct buf b;
-    buf_init(&b, SIZE_MAX);
-    object_render(o->body, o->splice, o->rv, o->generation, &b);
-    buf_addc(&b, '\0');
-    object_unref(o);
-    return b.p;
 }
 
 static void a_write_that_changes_nothing_uses_no_version(void **state)
@@ -82,12 +47,12 @@ static void the_generation_counts_changes_outside_metadata_and_status(void **sta
     assert_int_equal(fixture_put(f, "jobs", "default", "a", "{}", "{\"v\":1}", NULL), OK);
     assert_int_equal(fixture_put(f, "jobs", "default", "a", "{\"l\":\"x\"}", "{\"v\":1}", NULL),
                      OK);
-    char *text = get_text(f, "a");
+    char *text = fixture_text(f, "a");
     assert_non_null(strstr(text, "\"generation\":1,"));
     free(text);
     assert_int_equal(fixture_put(f, "jobs", "default", "a", "{\"l\":\"x\"}", "{\"v\":2}", NULL),
                      OK);
-    text = get_text(f, "a");
+    text = fixture_text(f, "a");
     assert_non_null(strstr(text, "\"generation\":2,"));
     assert_non_null(strstr(text, "\"resourceVersion\":\"3\""));
     free(text);
@@ -103,7 +68,7 @@ static void a_new_spec_keeps_metadata_and_status(void **state)
     assert_int_equal(put_as(f, "a", "{\"v\":2}", &w), OK);
     assert_int_equal(w.result, WRITE_UPDATED);
     object_unref(w.object);
-    char *text = get_text(f, "a");
+    char *text = fixture_text(f, "a");
     assert_non_null(strstr(text, "\"labels\":{\"l\":\"x\"}"));
     assert_non_null(strstr(text, "\"spec\":{\"v\":2}"));
     assert_non_null(strstr(text, "\"status\":{\"phase\":\"on\"}"));
@@ -140,7 +105,7 @@ static void a_dry_run_checks_and_changes_nothing(void **state)
     assert_int_equal(w.result, WRITE_CREATED);
     assert_int_equal(w.rv, 0);
     object_unref(w.object);
-    assert_null(get_text(f, "a"));
+    assert_null(fixture_text(f, "a"));
     assert_int_equal(store_head(f->store), 0);
     for (int i = 1; i <= 2; i++) {
         w = (struct write){0};
@@ -177,7 +142,7 @@ static void a_repeated_request_gets_the_first_answer_also_after_a_restart(void *
         assert_non_null(again.object);
         object_unref(again.object);
         assert_int_equal(store_head(f->store), 2);
-        reopen(f);
+        fixture_reopen(f);
     }
     struct write misused = {
         .has_request_id = true, .request_id = {1, 2, 3}
@@ -308,7 +273,7 @@ static void all_pages_show_one_version_while_writes_compaction_and_restarts_go_o
         snprintf(name, sizeof name, "n%03d", 49 - page);
         assert_int_equal(fixture_delete(f, "jobs", "default", name, NULL), OK);
         if (page == 2) {
-            reopen(f);
+            fixture_reopen(f);
         }
         if (page == 3) {
             enum errc rc = OK;
@@ -400,7 +365,7 @@ static void the_newest_event_survives_every_compaction(void **state)
     assert_int_equal(rc, OK);
     (void)fixture_compact(f, 11, &rc);
     assert_int_equal(rc, ERR_FUTURE);
-    reopen(f);
+    fixture_reopen(f);
     assert_int_equal(store_head(f->store), 10);
     assert_int_equal(store_floor(f->store), 9);
     assert_int_equal(fixture_put(f, "jobs", "default", "z", "{}", "{}", NULL), OK);
@@ -523,7 +488,7 @@ static void the_age_of_history_counts_running_time_only(void **state)
     fake_ms += 20 * 1000;
     put_n(f, "default", 0, 1, "{\"v\":2}"); /* 20 s: version 10 or 11 is noted */
     usleep(20000);
-    reopen(f); /* the time that passes before it is opened again does not count */
+    fixture_reopen(f); /* the time that passes before it is opened again does not count */
     fake_ms += 600 * 1000;
     put_n(f, "default", 0, 10, "{\"v\":3}"); /* 620 s */
     usleep(20000);
@@ -565,7 +530,7 @@ static void a_database_that_was_removed_takes_no_more_writes(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         T(a_write_that_changes_nothing_uses_no_version),
         T(the_generation_counts_changes_outside_metadata_and_status),

@@ -10,29 +10,7 @@
 
 #include <cmocka.h>
 
-#include "store_fixture.h"
-
-static int setup(void **state)
-{
-    struct fixture *f = mem_zalloc(sizeof *f);
-    fixture_init(f);
-    fixture_open(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_fini(*state);
-    free(*state);
-    return 0;
-}
-
-static void reopen(struct fixture *f)
-{
-    fixture_close(f);
-    fixture_open(f);
-}
+#include "store_setup.h"
 
 static json_t *parse(const char *text)
 {
@@ -110,7 +88,7 @@ static void an_apply_creates_changes_and_owns_over_restarts(void **state)
     struct fixture *f = *state;
     assert_int_equal(apply(f, "ci", "a", "{\"spec\":{\"x\":1,\"y\":2}}"), WRITE_CREATED);
     check_owners(f, "a", "ci:Apply{\"f:spec\":{\".\":{},\"f:x\":{},\"f:y\":{}}}");
-    reopen(f);
+    fixture_reopen(f);
     assert_int_equal(apply(f, "ci", "a", "{\"spec\":{\"x\":2}}"), WRITE_UPDATED);
     check_spec(f, "a", "{\"x\":2}");
     check_owners(f, "a", "ci:Apply{\"f:spec\":{\".\":{},\"f:x\":{}}}");
@@ -130,7 +108,7 @@ static void a_change_of_owners_alone_is_durable_and_no_event(void **state)
     const char *both = "ci:Apply{\"f:spec\":{\".\":{},\"f:x\":{}}} "
                        "ops:Apply{\"f:spec\":{\".\":{},\"f:x\":{}}}";
     check_owners(f, "a", both);
-    reopen(f);
+    fixture_reopen(f);
     check_owners(f, "a", both);
     assert_int_equal(store_head(f->store), 1);
     /* What two own stays when one lets go. */
@@ -182,7 +160,7 @@ static void other_writes_take_over_what_they_change(void **state)
     assert_int_equal(w.result, WRITE_UPDATED);
     w = write_as(f, "", WRITE_SPEC, "a", "{\"x\":2,\"y\":1,\"w\":1}", (struct write){0});
     assert_int_equal(w.result, WRITE_UPDATED);
-    reopen(f);
+    fixture_reopen(f);
     w = write_as(f, "json", WRITE_JSON_PATCH, "a",
                  "[{\"op\":\"add\",\"path\":\"/status\",\"value\":\"ok\"}]", (struct write){0});
     assert_int_equal(w.result, WRITE_UPDATED);
@@ -251,7 +229,7 @@ static void a_request_that_is_repeated_gets_its_answer(void **state)
     struct write first = write_as(f, "ci", WRITE_APPLY, "a", "{\"spec\":{\"x\":1}}", id);
     assert_int_equal(first.result, WRITE_CREATED);
     assert_int_equal(apply(f, "ci", "a", "{\"spec\":{\"x\":2}}"), WRITE_UPDATED);
-    reopen(f);
+    fixture_reopen(f);
     struct write again = write_as(f, "ci", WRITE_APPLY, "a", "{\"spec\":{\"x\":1}}", id);
     assert_int_equal(again.result, WRITE_CREATED);
     assert_int_equal(again.rv, 1);
@@ -310,7 +288,7 @@ static void writes_of_one_batch_see_the_owners_that_those_before_left(void **sta
     check_owners(f, "a",
                  "ci:Apply{\"f:spec\":{\".\":{},\"f:x\":{},\"f:y\":{}}} "
                  "ops:Apply{\"f:spec\":{\".\":{},\"f:x\":{},\"f:z\":{}}}");
-    reopen(f);
+    fixture_reopen(f);
     check_owners(f, "a",
                  "ci:Apply{\"f:spec\":{\".\":{},\"f:x\":{},\"f:y\":{}}} "
                  "ops:Apply{\"f:spec\":{\".\":{},\"f:x\":{},\"f:z\":{}}}");
@@ -363,7 +341,7 @@ static void a_transaction_that_fails_leaves_the_owners_as_they_were(void **state
     check_spec(f, "a", "{}");
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
 int main(void)
 {

@@ -8,31 +8,9 @@
 
 #include <cmocka.h>
 
-#include "store_fixture.h"
+#include "store_setup.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static int setup(void **state)
-{
-    struct fixture *f = mem_zalloc(sizeof *f);
-    fixture_init(f);
-    fixture_open(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_fini(*state);
-    free(*state);
-    return 0;
-}
-
-static void reopen(struct fixture *f)
-{
-    fixture_close(f);
-    fixture_open(f);
-}
 
 /* A put on its way: as the server makes it, with a draft by the definition that is published. */
 struct put {
@@ -261,7 +239,7 @@ static void definitions_survive_a_restart(void **state)
     define(f, "gone", NEEDS_N);
     define(f, "nodes", "{\"namespaced\":false}");
     assert_int_equal(fixture_delete(f, "resources", "default", "gone", NULL), OK);
-    reopen(f);
+    fixture_reopen(f);
     expect(put(f, "jobs", "default", "a", "{}"), "spec: is required");
     expect(put(f, "gone", "default", "a", "{}"), "\"kind\":\"Gone\"");
     expect(put(f, "nodes", "prod", "a", "{}"), "key.namespace: nodes are not namespaced");
@@ -337,7 +315,7 @@ static void declared_only_refuses_writes_to_what_is_not_declared(void **state)
     expect(put(f, "flags", "default", "a", "{\"spec\":1}"), "\"spec\":1");
     define(f, "flags", "{}");
     f->opt.declared_only = true;
-    reopen(f);
+    fixture_reopen(f);
     expect(put(f, "jobs", "default", "a", "{\"spec\":2}"),
            "key.resource: \"jobs\" is not declared");
     expect(put(f, "objects", "default", "a", "{}"), "key.resource: \"objects\" is not declared");
@@ -351,7 +329,7 @@ static void declared_only_refuses_writes_to_what_is_not_declared(void **state)
 
 int main(void)
 {
-#define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         WITH_STORE(a_definition_judges_every_write_after_it),
         WITH_STORE(defaults_are_filled_in_and_repeating_a_put_changes_nothing),

@@ -15,7 +15,7 @@
 
 #include "store/base/metric.h"
 #include "store/model/json.h"
-#include "store_fixture.h"
+#include "store_setup.h"
 
 static _Atomic int64_t now_mono, now_wall;
 
@@ -42,13 +42,6 @@ static int setup(void **state)
     f->opt.clock = &test_clock;
     fixture_open(f);
     *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_fini(*state);
-    free(*state);
     return 0;
 }
 
@@ -370,7 +363,7 @@ static void a_dry_run_moves_no_deadline(void **state)
 
 int main(void)
 {
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(an_object_expires_after_its_time_and_not_before),
         TEST(a_heartbeat_takes_no_version_and_is_durable),

@@ -10,43 +10,7 @@
 #include <cmocka.h>
 
 #include "store/engine_sqlite.h"
-#include "store_fixture.h"
-
-static int setup(void **state)
-{
-    struct fixture *f = mem_zalloc(sizeof *f);
-    fixture_init(f);
-    fixture_open(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_fini(*state);
-    free(*state);
-    return 0;
-}
-
-static void reopen(struct fixture *f)
-{
-    fixture_close(f);
-    fixture_open(f);
-}
-
-static char *get_text(struct fixture *f, const char *name)
-{
-    struct object *o = NULL;
-    if (fixture_get(f, "jobs", "default", name, &o) != OK) {
-        return NULL;
-    }
-    struct buf b;
-    buf_init(&b, SIZE_MAX);
-    object_render(o->body, o->splice, o->rv, o->generation, &b);
-    buf_addc(&b, '\0');
-    object_unref(o);
-    return b.p;
-}
+#include "store_setup.h"
 
 /* A write of `name` with a document: a draft for a whole one, else the tree. */
 static enum errc write_doc(struct fixture *f, const char *name, const char *text, struct write *w)
@@ -114,13 +78,13 @@ static void a_deletion_waits_for_the_finalizers(void **state)
     assert_int_equal(delete_one(f, "a", &w), WRITE_UNCHANGED);
     assert_int_equal(w.rv, 2);
     object_unref(w.object);
-    reopen(f);
+    fixture_reopen(f);
     assert_int_equal(delete_one(f, "a", &w), WRITE_UNCHANGED);
     object_unref(w.object);
     /* Writes go on, and do not end it. */
     const char *patch = "{\"metadata\":{\"deletionTimestamp\":null},\"spec\":2}";
     assert_int_equal(must(f, "a", patch, (struct write){.verb = WRITE_PATCH}, NULL), WRITE_UPDATED);
-    char *text = get_text(f, "a");
+    char *text = fixture_text(f, "a");
     assert_non_null(strstr(text, began));
     assert_non_null(strstr(text, "\"generation\":3,"));
     free(text);
@@ -144,7 +108,7 @@ static void a_deletion_waits_for_the_finalizers(void **state)
     assert_int_equal(w.rv, 5);
     assert_non_null(memmem(w.object->body.p, w.object->body.n, "\"spec\":2", 8));
     object_unref(w.object);
-    assert_null(get_text(f, "a"));
+    assert_null(fixture_text(f, "a"));
     assert_int_equal(must(f, "a", WAITING, (struct write){.mode = WRITE_CREATE}, NULL),
                      WRITE_CREATED);
 }
@@ -175,7 +139,7 @@ static void every_kind_of_write_may_take_the_last_finalizer(void **state)
         assert_int_equal(must(f, name, cases[i].text,
                               (struct write){.verb = cases[i].verb, .scope = cases[i].scope}, NULL),
                          cases[i].result);
-        char *text = get_text(f, name);
+        char *text = fixture_text(f, name);
         assert_int_equal(text == NULL, cases[i].result == WRITE_DELETED);
         free(text);
     }
@@ -210,7 +174,7 @@ static void the_scope_of_a_write_is_one_side_of_the_object(void **state)
         assert_int_equal(must(f, name, cases[i].text,
                               (struct write){.verb = cases[i].verb, .scope = cases[i].scope}, NULL),
                          WRITE_UPDATED);
-        char *text = get_text(f, name);
+        char *text = fixture_text(f, name);
         snprintf(want, sizeof want, "{\"l\":\"%s\"}", cases[i].label);
         assert_non_null(strstr(text, want));
         snprintf(want, sizeof want, "\"spec\":%s", cases[i].spec);
@@ -229,7 +193,7 @@ static void the_scope_of_a_write_is_one_side_of_the_object(void **state)
     struct write w = {.scope = WRITE_SCOPE_STATUS};
     assert_int_equal(write_doc(f, "none", "{\"status\":1}", &w), ERR_NOT_FOUND);
     must(f, "new", "{\"status\":7}", (struct write){.scope = WRITE_SCOPE_KEEP_STATUS}, NULL);
-    char *text = get_text(f, "new");
+    char *text = fixture_text(f, "new");
     assert_non_null(strstr(text, "\"status\":7"));
     free(text);
 }
@@ -288,7 +252,7 @@ static void a_repeat_knows_deletions_that_wait_and_those_by_the_last_finalizer(v
         assert_true(last.result == WRITE_DELETED && last.rv == 3);
         object_unref(last.object);
         if (i == 1) {
-            reopen(f);
+            fixture_reopen(f);
         }
     }
     struct write other = {.verb = WRITE_PATCH, .has_request_id = true, .request_id = {3}};
@@ -393,7 +357,7 @@ static void a_generated_name_is_free_and_known_to_a_repeat(void **state)
         struct write other = {.has_request_id = true, .request_id = {2}};
         assert_int_equal(generate(f, "jobs-", "{\"metadata\":{},\"spec\":1}", &other), ERR_INVALID);
         assert_string_equal(other.err.field, "request_id");
-        reopen(f);
+        fixture_reopen(f);
     }
     struct write spec = {.verb = WRITE_SPEC};
     assert_int_equal(generate(f, "job-", "{\"n\":1}", &spec), OK);
@@ -494,7 +458,7 @@ static void writes_of_one_batch_get_different_names_and_repeats_the_same(void **
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         T(a_deletion_waits_for_the_finalizers),
         T(every_kind_of_write_may_take_the_last_finalizer),
