@@ -22,7 +22,6 @@
 #include "store/base/logline.h"
 
 #define MESSAGE_SLACK   (64 * 1024)
-#define IDLE_MS         (15 * 60 * 1000)
 #define MIN_PING_MS     5000
 #define CATCH_ALL_SLOTS 8
 #define TURN_MS         1000
@@ -157,6 +156,9 @@ static void post_catch_all(struct rpc *r)
     }
 }
 
+/* Each filter of gRPC core costs every call: what is not needed is off. An idle limit for
+ * connections (GRPC_ARG_MAX_CONNECTION_IDLE_MS) would be such a filter, too; those whose peer is
+ * gone are found by pings, and their number is bounded where they are accepted. */
 static grpc_server *server_create(const struct config *cfg)
 {
     const struct {
@@ -174,8 +176,10 @@ static grpc_server *server_create(const struct config *cfg)
         {GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA,                 0                                    },
         {GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, MIN_PING_MS                          },
         {GRPC_ARG_ALLOW_REUSEPORT,                              0                                    },
-        {GRPC_ARG_MAX_CONNECTION_IDLE_MS,                       IDLE_MS                              },
         {GRPC_ARG_ENABLE_CHANNELZ,                              0                                    },
+ /* A timer for each call that has a deadline. Its client ends the call itself when that
+  * comes,   and a client that is gone is found by pings. */
+        {GRPC_ARG_ENABLE_DEADLINE_CHECKS,                       0                                    },
     };
     grpc_arg args[sizeof(settings) / sizeof(settings[0])];
     size_t n = sizeof(settings) / sizeof(settings[0]);
