@@ -12,6 +12,7 @@
 #include "store/model/metadata.h"
 
 #define API_VERSION_MAX_LEN 253
+#define TEXT_USUAL          1024
 
 struct draft {
     struct buf text; /* (1) */
@@ -220,6 +221,8 @@ enum errc draft_new(const struct key *key, const json_t *doc, const struct draft
     struct precondition pre = {0};
     buf_init(&d->text, SIZE_MAX); /* As large as the tree makes it; measured below. */
     buf_init(&d->labels, SIZE_MAX);
+    (void)buf_grow(&d->text, TEXT_USUAL); /* One allocation for most. */
+    buf_clear(&d->text);
     d->names = mem_alloc(key_len(key));
     d->key = key_copy_to(key, d->names);
     if (rules->definition != NULL) {

@@ -204,6 +204,13 @@ void json_text_string(struct str s, struct buf *out)
     buf_addc(out, '"');
     size_t done = 0;
     for (size_t i = 0; i < s.n; i++) {
+        i += json_plain((const unsigned char *)s.p + i, s.n - i);
+        while (i < s.n && (unsigned char)s.p[i] >= 0x80) {
+            i++;
+        }
+        if (i == s.n) {
+            break;
+        }
         unsigned char c = (unsigned char)s.p[i];
         if (!escaped[c]) {
             continue;

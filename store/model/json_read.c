@@ -50,13 +50,9 @@ static bool take(struct reader *r, char c)
 /* Goes on to the quote, or to an escape. False: neither comes. */
 static bool skip_plain(struct reader *r)
 {
-    static const bool stops[256] = {
-        [0 ... 0x1f] = true, ['"'] = true, ['\\'] = true, [0x80 ... 0xff] = true};
     for (;;) {
-        const unsigned char *p = r->p, *end = r->end; /* in registers */
-        while (p < end && !stops[*p]) {
-            p++;
-        }
+        const unsigned char *end = r->end;
+        const unsigned char *p = r->p + json_plain(r->p, (size_t)(end - r->p));
         r->p = p;
         if (p == end) {
             return false;

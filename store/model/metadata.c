@@ -12,30 +12,31 @@
 /* Ours to set: in a request their values are ignored, as what was read is sent back with changes;
  * but not their types, which tell a mistake. */
 static const struct server_set {
-    const char *name;
+    struct str name;
     json_type type;
     const char *type_name;
 } server_set[] = {
-    {"uid",                        JSON_STRING,  "a string"  },
-    {"resourceVersion",            JSON_STRING,  "a string"  },
-    {"generation",                 JSON_INTEGER, "an integer"},
-    {"creationTimestamp",          JSON_STRING,  "a string"  },
-    {"selfLink",                   JSON_STRING,  "a string"  },
-    {"deletionTimestamp",          JSON_STRING,  "a string"  },
-    {"deletionGracePeriodSeconds", JSON_INTEGER, "an integer"},
-    {"managedFields",              JSON_ARRAY,   "an array"  },
+    {STR("uid"),                        JSON_STRING,  "a string"  },
+    {STR("resourceVersion"),            JSON_STRING,  "a string"  },
+    {STR("generation"),                 JSON_INTEGER, "an integer"},
+    {STR("creationTimestamp"),          JSON_STRING,  "a string"  },
+    {STR("selfLink"),                   JSON_STRING,  "a string"  },
+    {STR("deletionTimestamp"),          JSON_STRING,  "a string"  },
+    {STR("deletionGracePeriodSeconds"), JSON_INTEGER, "an integer"},
+    {STR("managedFields"),              JSON_ARRAY,   "an array"  },
 };
 /* The key's: they are stored in front. */
-static const char *const identity[] = {"name", "namespace"};
+static const struct str identity[] = {STR("name"), STR("namespace")};
 /* Stored before the others, in this order. */
-static const char *const well_known[] = {"labels", "annotations", "ownerReferences", "finalizers"};
+static const struct str well_known[] = {STR("labels"), STR("annotations"), STR("ownerReferences"),
+                                        STR("finalizers")};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static bool is_one_of(struct str name, const char *const *words, size_t n)
+static bool is_one_of(struct str name, const struct str *words, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (str_eq(name, str_of(words[i]))) {
+        if (str_eq(name, words[i])) {
             return true;
         }
     }
@@ -57,20 +58,34 @@ static const json_t *member(const json_t *metadata, const char *name)
 static bool is_server_set(struct str name)
 {
     for (size_t i = 0; i < COUNT(server_set); i++) {
-        if (str_eq(name, str_of(server_set[i].name))) {
+        if (str_eq(name, server_set[i].name)) {
             return true;
         }
     }
     return false;
 }
 
+static bool has_server_set(const json_t *metadata)
+{
+    json_t *all = json_mutable(metadata);
+    void *it = json_object_iter(all);
+    while (it != NULL &&
+           !is_server_set((struct str){json_object_iter_key(it), json_object_iter_key_len(it)})) {
+        it = json_object_iter_next(all, it);
+    }
+    return it != NULL;
+}
+
 static enum errc check_server_set(const json_t *metadata, struct err *err)
 {
+    if (!has_server_set(metadata)) { /* the usual case, without a look for each */
+        return OK;
+    }
     for (size_t i = 0; i < COUNT(server_set); i++) {
-        const json_t *v = member(metadata, server_set[i].name);
+        const json_t *v = member(metadata, server_set[i].name.p);
         if (v != NULL && json_typeof(v) != server_set[i].type) {
             char field[FIELD_MAX];
-            snprintf(field, sizeof(field), "metadata.%s", server_set[i].name);
+            snprintf(field, sizeof(field), "metadata.%s", server_set[i].name.p);
             return err_field(
                 err, ERR_INVALID, field,
                 "must be %s; the server sets it, so leave it out or send what was read",
@@ -308,9 +323,9 @@ json_t *metadata_of_user(const json_t *metadata)
 {
     json_t *user = json_object();
     for (size_t i = 0; i < COUNT(well_known); i++) {
-        const json_t *v = member(metadata, well_known[i]);
+        const json_t *v = member(metadata, well_known[i].p);
         if (v != NULL) {
-            json_object_set_nocheck(user, well_known[i], json_mutable(v));
+            json_object_setn_nocheck(user, well_known[i].p, well_known[i].n, json_mutable(v));
         }
     }
     json_t *all = json_mutable(metadata);

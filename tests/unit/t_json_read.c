@@ -154,6 +154,27 @@ static void both_read_the_same(void **state)
     assert_true(whole > n / 2); /* the others have escapes by number, or large integers */
 }
 
+/* Every byte, at every place of runs of every length up to three words, with such before it that
+ * sums over eight bytes carry into it. */
+static void a_plain_run_ends_before_the_first_byte_that_is_not(void **state)
+{
+    (void)state;
+    static const unsigned char before[] = {'a', ' ', '!', '#', '[', ']', 0x7f};
+    for (size_t n = 0; n <= 24; n++) {
+        for (size_t at = 0; at < n; at++) {
+            for (unsigned c = 0; c < 256; c++) {
+                unsigned char text[24];
+                memset(text, before[(n + at + c) % sizeof(before)], sizeof(text));
+                text[at] = (unsigned char)c;
+                bool plain = c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+                assert_int_equal(json_plain(text, n), plain ? n : at);
+                text[n - 1] = '"';
+                assert_int_equal(json_plain(text, n), plain || at == n - 1 ? n - 1 : at);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +182,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_left_to_jansson),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(both_read_the_same),
+        cmocka_unit_test(a_plain_run_ends_before_the_first_byte_that_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
