@@ -85,6 +85,8 @@ static int read_operations(const struct cli *cli, const struct documents *docume
             .resource = l->resource,
             .ns = *l->ns == '\0' && cli->options.ns != NULL ? cli->options.ns : l->ns,
             .name = l->name,
+            .generate_name = l->generate_name,
+            .orphan = l->orphan,
             .json = l->json.p,
             .json_len = l->json.n,
             .if_rv = l->if_rv,

@@ -177,9 +177,10 @@ const struct command cmd_transact = {
         "{\"op\":\"put\"|\"create\"|\"update\"|\"patch\"|\"delete\"|\"check\",\"resource\":…,\n"
         "\"namespace\":…,\"name\":…,\"object\":{…} or \"patch\":{…}}. With \"resourceVersion\" or \"uid\"\n"
         "it demands that the object has these; a check, which changes nothing, without either\n"
-        "demands that there is no such object. At most 100 operations, each of another object,\n"
-        "with 1 MiB of documents. Watchers see all of it at once. When a demand fails nothing is\n"
-        "changed, and the end is 4.",
+        "demands that there is no such object. With metadata.generateName in place of a name the\n"
+        "server completes it; a delete may have \"cascade\":\"orphan\". At most 100 operations,\n"
+        "each of another object, with 1 MiB of documents. Watchers see all of it at once. When a\n"
+        "demand fails nothing is changed, and the end is 4.",
     .examples = "watchctl transact -f move.jsonl\n"
                 "watchctl transact -f move.jsonl -n ci --dry-run",
     OPTIONS(transact_options),

@@ -126,7 +126,8 @@ static enum errc op_members_known(json_t *line, const struct op_kind *kind, stru
     json_t *v;
     json_object_foreach(line, name, v)
     {
-        bool ok = kind->body != NULL && strcmp(name, kind->body) == 0;
+        bool ok = (kind->body != NULL && strcmp(name, kind->body) == 0) ||
+                  (kind->verb == WATCH_DELETE && strcmp(name, "cascade") == 0);
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && !ok; i++) {
             ok = strcmp(name, known[i]) == 0;
         }
@@ -134,7 +135,10 @@ static enum errc op_members_known(json_t *line, const struct op_kind *kind, stru
             return err_field(err, ERR_INVALID, name,
                              "\"%.40s\" is not known here; a %s has op, resource, namespace, "
                              "name, resourceVersion, uid%s%s",
-                             name, kind->word, kind->body != NULL ? ", " : "",
+                             name, kind->word,
+                             kind->body != NULL           ? ", "
+                             : kind->verb == WATCH_DELETE ? ", cascade"
+                                                          : "",
                              kind->body != NULL ? kind->body : "");
         }
     }
@@ -144,8 +148,15 @@ static enum errc op_members_known(json_t *line, const struct op_kind *kind, stru
 static enum errc op_demands(const json_t *line, struct import_line *ret, struct err *err)
 {
     const char *uid;
-    if (version_member(line, &ret->if_rv, err) != OK || text_member(line, "uid", &uid, err) != OK) {
+    const char *cascade;
+    if (version_member(line, &ret->if_rv, err) != OK || text_member(line, "uid", &uid, err) != OK ||
+        text_member(line, "cascade", &cascade, err) != OK) {
         return err->code;
+    }
+    ret->orphan = strcmp(cascade, "orphan") == 0;
+    if (!ret->orphan && *cascade != '\0' && strcmp(cascade, "background") != 0) {
+        return err_field(err, ERR_INVALID, "cascade",
+                         "cascade must be \"background\" or \"orphan\", not \"%.40s\"", cascade);
     }
     ret->if_uid = *uid != '\0' ? mem_strdup(uid) : NULL;
     return OK;
@@ -185,6 +196,10 @@ static enum errc op_line(json_t *line, bool import, struct import_line *ret, str
     document_identity(object, &identity);
     name = *name != '\0' ? name : identity.name;
     ns = *ns != '\0' ? ns : identity.ns;
+    if (*name == '\0' && !import && kind->verb == WATCH_PUT && kind->mode != WATCH_PUT_UPDATE) {
+        ret->generate_name = *identity.generate_name != '\0';
+        name = identity.generate_name;
+    }
     if (*name == '\0') {
         return err_field(err, ERR_INVALID, "name", "name is missing");
     }

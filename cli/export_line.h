@@ -7,6 +7,8 @@
  *   {"op":"create"|"update",…}                                as put, if it is not, is there
  *   {"op":"patch","resource":"jobs","name":"build","patch":{…} or […]}
  *   {"op":"check","resource":"jobs","name":"build"}
+ * where a put or create without a name may have metadata.generateName in its object, and a delete
+ * may say "cascade":"orphan" (or "background");
  * any of which may say "resourceVersion" and "uid": only if the object has these; a check without
  * either: only if there is no such object.
  * Pure. */
@@ -36,8 +38,10 @@ struct import_line {
     /* Owned; of a document that names itself by its kind, else NULL: `resource` is then what
      * Kubernetes would guess, see resource_of_line. */
     char *kind, *api_version;
-    char *name;      /* owned */
-    struct buf json; /* WATCH_PUT: the document; WATCH_PATCH: the patch */
+    char *name;         /* owned */
+    bool generate_name; /* name is how it begins */
+    bool orphan;        /* WATCH_DELETE */
+    struct buf json;    /* WATCH_PUT: the document; WATCH_PATCH: the patch */
 };
 void import_line_fini(struct import_line *l);
 /* *ret is new. Other members of the line are ignored. Errors: ERR_INVALID with the field. */

@@ -172,9 +172,13 @@ static void add_operation(const struct wire_operation *o, struct buf *out)
         wire_write_patch_request(&o->write, out);
         break;
     case WIRE_OP_DELETE:
-    case WIRE_OP_CHECK: /* key and precondition have the same numbers */
         wire_write_delete_request(&o->write, out);
         break;
+    case WIRE_OP_CHECK: { /* key and precondition have the same numbers; there is nothing else */
+        const struct wire_write_request check = {.key = o->write.key, .pre = o->write.pre};
+        wire_write_delete_request(&check, out);
+        break;
+    }
     }
     pb_close(out, opened);
     pb_close(out, operation);

@@ -90,10 +90,6 @@ static enum errc check_op(const struct wire_write_request *req, struct err *err)
         return err_field(err, ERR_INVALID, "return_object",
                          "belongs to the whole transaction: return_objects");
     }
-    if (req->propagation == WIRE_PROPAGATE_ORPHAN) {
-        return err_field(err, ERR_INVALID, "propagation",
-                         "cannot be ORPHAN in a transaction; take the references out in it");
-    }
     return OK;
 }
 
@@ -121,11 +117,7 @@ static enum errc prepare_op(const struct call *c, struct transact_call *t,
         prepare[o->kind](r, &o->write, c->srv->store, limit, err) != OK) {
         return err->code;
     }
-    if (r->write.generate.n != 0) {
-        return err_field(err, ERR_INVALID, "generate_name",
-                         "is not possible in a transaction; choose a name");
-    }
-    for (size_t k = 0; k < i; k++) {
+    for (size_t k = 0; k < i && r->write.generate.n == 0; k++) {
         if (key_eq(&t->ops[k].key, &r->write.key)) {
             return err_field(err, ERR_INVALID, "key",
                              "names the same object as operations[%zu]; give one for each object",

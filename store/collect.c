@@ -191,6 +191,14 @@ static enum errc release(struct batch *b, const struct write *w, const struct ke
     return rewrite_references(b, w, &cur->key, rest, err);
 }
 
+static enum errc too_many(struct err *err)
+{
+    return err_field(err, ERR_LIMIT, "propagation",
+                     "more than %d objects would be left at once; take their ownerReferences out "
+                     "first",
+                     ORPHANS_MAX);
+}
+
 enum errc collect_orphan(struct batch *b, const struct write *w, const struct object *owner,
                          struct err *err)
 {
@@ -210,18 +218,22 @@ enum errc collect_orphan(struct batch *b, const struct write *w, const struct ob
             "the ownerReferences out of its dependents first");
     }
     size_t n = dependents_of(d, uid, keys, ORPHANS_MAX + 1);
-    enum errc rc = OK;
-    if (n > ORPHANS_MAX) {
-        rc = err_field(err, ERR_LIMIT, "propagation",
-                       "more than %d objects would be left at once; take their ownerReferences out "
-                       "first",
-                       ORPHANS_MAX);
-    }
+    enum errc rc = n > ORPHANS_MAX ? too_many(err) : OK;
+    const size_t staged = b->n_changes;
+    size_t left = ORPHANS_MAX + 1 - n;
     for (size_t i = 0; i < n && rc == OK; i++) {
         if (!key_eq(&keys[i], &w->key)) { /* one that names itself goes */
             rc = release(b, w, &keys[i], uid, err);
         }
     }
     dependents_keys_fini(keys, n);
+    /* What this batch made of objects is not among the dependents yet. */
+    for (size_t i = 0; i < staged && rc == OK; i++) {
+        const struct object *o = b->is[i];
+        if (o != NULL && !key_eq(&o->key, &w->key) &&
+            memmem(o->body.p, o->body.n, uid.p, uid.n) != NULL) {
+            rc = --left == 0 ? too_many(err) : release(b, w, &o->key, uid, err);
+        }
+    }
     return rc;
 }

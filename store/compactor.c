@@ -213,7 +213,7 @@ static enum errc serve_request(struct store *s, struct compaction *c, bool *ret_
     c->removed += removed;
     c->floor = store_floor(s);
     *ret_done =
-        rc != OK || removed + TXN_OPS_MAX < SLICE_ROWS; /* a slice ends with a transaction */
+        rc != OK || removed + TXN_EVENTS_MAX < SLICE_ROWS; /* a slice ends with a transaction */
     return rc;
 }
 
@@ -258,7 +258,7 @@ enum errc compact_slice(struct store *s, struct compaction *c, bool idle, bool *
     }
     bool folded = false;
     size_t fold_now = !idle && is_over(s, 8) && !is_over(s, 9) ? 0 : SLICE_ROWS;
-    rv_t first = store_floor(s) + rows + TXN_OPS_MAX;
+    rv_t first = store_floor(s) + rows + TXN_EVENTS_MAX;
     first = first < upto ? first : upto;
     enum errc rc = fold(s, first, fold_now, &folded, &err);
     if (rc == OK && !folded) {

@@ -57,6 +57,18 @@ static void complete_name(struct write *w, const char suffix[NAME_SUFFIX_LEN])
     w->key.name = name_generate(w->generate, suffix, w->generated);
 }
 
+/* Is another operation of the same transaction about that object? */
+static bool named_beside(const struct write *w)
+{
+    for (size_t i = 0; w->txn != NULL && i < w->txn->n_ops; i++) {
+        const struct write *o = &w->txn->ops[i];
+        if (o != w && key_eq(&o->key, &w->key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Completes the name so that there is no object of it. */
 static enum errc choose_name(struct batch *b, struct write *w)
 {
@@ -68,7 +80,7 @@ static enum errc choose_name(struct batch *b, struct write *w)
         (make != NULL ? make : random_suffix)(suffix);
         complete_name(w, suffix);
         enum errc rc = batch_current(b, &w->key, &taken, &row, &w->err);
-        if (rc != OK || taken == NULL) {
+        if (rc != OK || (taken == NULL && !named_beside(w))) {
             return rc;
         }
     }
@@ -171,6 +183,9 @@ void judge_recall(struct store *s, const struct answer *a, struct write *w)
     w->result = a->result;
     w->rv = a->rv;
     w->generation = a->generation;
+    if (w->generate.n != 0) {
+        complete_name(w, a->suffix);
+    }
     recall_object(s, w);
 }
 

@@ -7,7 +7,7 @@
 #define PULL_SCAN   2048 /* events looked at in one pull */
 #define PULL_PIECES 256  /* runs of bytes gathered before they are copied to one */
 
-_Static_assert(TXN_OPS_MAX <= PULL_PIECES, "a transaction is gathered whole");
+_Static_assert(TXN_EVENTS_MAX <= PULL_PIECES, "a transaction is gathered whole");
 
 struct run {
     struct blob *blob;

@@ -96,8 +96,9 @@ enum write_scope {
 };
 enum write_result { WRITE_CREATED = 1, WRITE_UPDATED, WRITE_UNCHANGED, WRITE_DELETED };
 
-#define TXN_OPS_MAX   100
-#define TXN_BYTES_MAX (1024 * 1024) /* of the documents of its events; and of those before */
+#define TXN_OPS_MAX    100
+#define TXN_EVENTS_MAX 256           /* an operation may change dependents as well */
+#define TXN_BYTES_MAX  (1024 * 1024) /* of the documents of its events; and of those before */
 
 struct write {
     /* In; all borrowed until done. */
@@ -140,6 +141,7 @@ struct write {
     STAILQ_ENTRY(write) link;
     mono_ms_t submitted;
     struct object *next;
+    const struct write *txn;            /* the transaction it is an operation of, or NULL */
     char generated[NAME_GENERATED_MAX]; /* key.name borrows from it */
 };
 

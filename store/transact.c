@@ -2,6 +2,7 @@
 #include "store/transact.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include <xxhash.h>
 
@@ -37,11 +38,27 @@ static void name_conflicts(size_t i, struct conflicts *c)
     }
 }
 
+/* What an operation is about, whether or not its name is generated yet: of such a one, how that
+ * begins, and which operation it is. No name has a '#'. */
+#define ASKED_MAX (NAME_MAX_LEN + 16)
+static struct key asked_key(const struct write *t, size_t i, char text[ASKED_MAX])
+{
+    const struct write *op = &t->ops[i];
+    struct key k = op->key;
+    if (op->generate.n != 0) {
+        int n = snprintf(text, ASKED_MAX, "%.*s#%zu", STR_ARG(op->generate), i);
+        k.name = (struct str){text, (size_t)n < ASKED_MAX ? (size_t)n : ASKED_MAX - 1};
+    }
+    return k;
+}
+
 uint64_t transact_hash(const struct write *t)
 {
     XXH64_hash_t h = t->n_ops;
     for (size_t i = 0; i < t->n_ops; i++) {
-        const uint64_t part[] = {h, requests_key_hash(&t->ops[i].key)};
+        char text[ASKED_MAX];
+        struct key k = asked_key(t, i, text);
+        const uint64_t part[] = {h, requests_key_hash(&k)};
         h = XXH3_64bits(part, sizeof(part));
     }
     return h;
@@ -66,8 +83,10 @@ static enum errc check_size(const struct batch *b, size_t first, struct err *err
                      most, now > before ? "as they would be" : "as they are", TXN_BYTES_MAX);
 }
 
-static void op_prepare(const struct write *t, struct write *op)
+static void op_prepare(const struct write *t, size_t i)
 {
+    struct write *op = &t->ops[i];
+    op->txn = t;
     op->err.code = OK;
     op->object = NULL;
     op->conflicts = NULL;
@@ -75,7 +94,9 @@ static void op_prepare(const struct write *t, struct write *op)
     op->generation = 0;
     op->has_request_id = t->has_request_id;
     if (t->has_request_id) {
-        requests_derive(t->request_id, &op->key, op->request_id);
+        char text[ASKED_MAX];
+        struct key k = asked_key(t, i, text);
+        requests_derive(t->request_id, &k, op->request_id);
     }
 }
 
@@ -92,10 +113,14 @@ static enum errc judge_all(struct batch *b, struct write *t)
     t->result = WRITE_UNCHANGED;
     for (size_t i = 0; i < t->n_ops; i++) {
         struct write *op = &t->ops[i];
-        enum errc rc = op->generate.n != 0
-                           ? err_field(&op->err, ERR_INVALID, "generate_name",
-                                       "is not for transactions: their objects have names")
-                           : judge_one(b, op);
+        enum errc rc = judge_one(b, op);
+        if (rc == OK && b->n_changes - first > TXN_EVENTS_MAX) {
+            rc = err_field(
+                &op->err, ERR_LIMIT, "propagation",
+                "more than %d objects would be changed at once; leave fewer dependents in "
+                "one transaction",
+                TXN_EVENTS_MAX);
+        }
         if (rc != OK) {
             t->err = op->err;
             t->conflicts = TAKE(op->conflicts);
@@ -123,7 +148,7 @@ enum errc transact(struct batch *b, struct write *t)
     struct batch_mark mark = batch_mark(b);
     assert(t->n_ops <= TXN_OPS_MAX);
     for (size_t i = 0; i < t->n_ops; i++) {
-        op_prepare(t, &t->ops[i]);
+        op_prepare(t, i);
     }
     enum errc rc = judge_all(b, t);
     if (rc == OK && !t->dry_run) {
@@ -162,25 +187,26 @@ static rv_t end_of(struct store *s, rv_t rv)
     return s->engine->ops->recall(s->engine, rv, &ev, &err) == OK ? ev.txn_end : rv;
 }
 
-/* The operation's event in a transaction that ended at `end`, should it be kept. */
-static bool recall_event(struct store *s, struct write *op, rv_t end)
+/* The operations' events in the transaction that ended at `end`, should it be kept. */
+static void recall_events(struct store *s, struct write *t, bool *found, rv_t end)
 {
-    rv_t at = end > TXN_OPS_MAX ? end - TXN_OPS_MAX : 0;
-    for (;;) {
-        index_lock(s->index);
-        const struct index_entry *e = index_find(s->index, &op->key);
-        bool created;
-        at = e != NULL ? index_kept_after(e, at, &created) : 0;
-        index_unlock(s->index);
-        struct event ev;
-        struct err err;
-        if (at == 0 || at > end || s->engine->ops->recall(s->engine, at, &ev, &err) != OK) {
-            return false;
+    struct event ev;
+    struct err err;
+    for (rv_t at = end; at > 0 && end - at < TXN_EVENTS_MAX; at--) {
+        if (s->engine->ops->recall(s->engine, at, &ev, &err) != OK || ev.txn_end != end) {
+            return;
         }
-        if (str_eq(ev.request_id, (struct str){(const char *)op->request_id, REQUEST_ID_LEN})) {
-            struct answer a = requests_answer_of(&ev);
-            judge_recall(s, &a, op);
-            return true;
+        uint8_t id[REQUEST_ID_LEN] = {0};
+        struct answer a = requests_answer_of(&ev);
+        bool has_id = ev.request_id.n == REQUEST_ID_LEN;
+        if (has_id) {
+            memcpy(id, ev.request_id.p, REQUEST_ID_LEN); /* the event is borrowed until the next */
+        }
+        for (size_t i = 0; i < t->n_ops && has_id; i++) {
+            if (!found[i] && memcmp(id, t->ops[i].request_id, REQUEST_ID_LEN) == 0) {
+                judge_recall(s, &a, &t->ops[i]);
+                found[i] = true;
+            }
         }
     }
 }
@@ -215,7 +241,7 @@ bool transact_repeat(struct store *s, struct requests *requests, struct write *t
     rv_t known = 0;
     for (size_t i = 0; i < t->n_ops; i++) {
         struct write *op = &t->ops[i];
-        op_prepare(t, op);
+        op_prepare(t, i);
         found[i] = recall_op(s, requests, op);
         if (found[i] && op->result != WRITE_UNCHANGED) {
             known = op->rv;
@@ -226,10 +252,16 @@ bool transact_repeat(struct store *s, struct requests *requests, struct write *t
         return false;
     }
     end = end != 0 ? end : end_of(s, known);
+    size_t n_found = 0;
     for (size_t i = 0; i < t->n_ops; i++) {
-        struct write *op = &t->ops[i];
-        if (!found[i] && !recall_event(s, op, end)) {
-            recall_unchanged(s, op, end);
+        n_found += found[i];
+    }
+    if (n_found < t->n_ops) {
+        recall_events(s, t, found, end);
+    }
+    for (size_t i = 0; i < t->n_ops; i++) {
+        if (!found[i]) {
+            recall_unchanged(s, &t->ops[i], end);
         }
     }
     t->rv = end;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Transactions: several writes of one batch, all of them or none, one version after the other, so
  * that a reader who stops only at the last one sees all or nothing.
- * Each operation has a request id of its own, made from the transaction's id and its key, which is
- * stored with its event; so what was answered is remembered, and found again after a restart, as
- * for single writes.
- * Threads: the writer's. */
+ * Each operation has a request id of its own, made from the transaction's id and its key (of a
+ * generated name: how that begins), which is stored with its event; so what was answered is
+ * remembered, and found again after a restart, as for single writes. Threads: the writer's. */
 #ifndef WATCHD_TRANSACT_H
 #define WATCHD_TRANSACT_H
 

@@ -192,8 +192,15 @@ static void keep_clock(struct writer *w, bool stopping)
 /* Changes that it may make at most. */
 static size_t changes_of(const struct write *x)
 {
-    return x->verb == WRITE_TXN ? x->n_ops : x->orphan ? 1 + ORPHANS_MAX : 1;
+    const size_t one = x->orphan ? 1 + ORPHANS_MAX : 1;
+    bool orphans = false;
+    for (size_t i = 0; i < x->n_ops; i++) {
+        orphans = orphans || x->ops[i].orphan;
+    }
+    /* The operation that is one too many has made its changes before that is seen. */
+    return x->verb != WRITE_TXN ? one : orphans ? TXN_EVENTS_MAX + 1 + ORPHANS_MAX : x->n_ops;
 }
+_Static_assert(TXN_EVENTS_MAX + 1 + ORPHANS_MAX <= BATCH_WRITES, "it fits a batch");
 
 /* May it change what defines a resource? */
 static bool defines(const struct write *x)

@@ -4,6 +4,7 @@
 a repeat of it does nothing."""
 import json
 import os
+import re
 import threading
 
 from watchtest import *
@@ -107,8 +108,10 @@ def bad_requests_name_the_operation(t):
             ([some, pb.Operation()], "INVALID_ARGUMENT", "operations[1]"),
             ([some, put("b", {}), delete("a")], "INVALID_ARGUMENT", "operations[2].delete.key"),
             ([some, put("B!", {})], "INVALID_ARGUMENT", "operations[1].put.key.name"),
-            ([some, put("b-", {}, generate_name=True)], "INVALID_ARGUMENT",
-             "operations[1].put.generate_name"),
+            ([some, put("B-", {}, generate_name=True)], "INVALID_ARGUMENT",
+             "operations[1].put.key.name"),
+            ([some, put("b-", {}, generate_name=True, mode=2)], "INVALID_ARGUMENT",
+             "operations[1].put.mode"),
             ([some, put("b", {}, request_id=bytes(16))], "INVALID_ARGUMENT",
              "operations[1].put.request_id"),
             ([some, patch("b", {}, dry_run=True)], "INVALID_ARGUMENT",
@@ -162,6 +165,93 @@ def a_repeat_gets_the_first_answer(t):
     client = server.client()
     eq(transact(client, *ops, request_id=rid, return_objects=True), first, "after a kill")
     eq(client.head(), 8)
+
+
+@test
+def names_are_generated(t):
+    server = Server(t).start()
+    client = server.client()
+    stream = client.watch("all", start="now")
+    stream.started()
+    rid = os.urandom(16)
+    ops = [put("job-", {"n": 1}, generate_name=True), put("job-", {"n": 2}, generate_name=True),
+           put("", {"metadata": {"generateName": "run-"}, "spec": {}}, resource="runs"), put("a", {})]
+    first = transact(client, *ops, request_id=rid, return_objects=True)
+    made = [o.object.name for o in first.outcomes]
+    assert all(re.fullmatch(p + "[bcdfghjklmnpqrstvwxz2456789]{5}", n) for n, p in zip(made, ("job-", "job-", "run-"))), made
+    assert made[0] != made[1] and made[3] == "a"
+    eq([(o.result, o.object.resource_version, json.loads(o.object.json)["metadata"]["name"]) for o in first.outcomes],
+       [(1, i + 1, n) for i, n in enumerate(made)])
+    eq([e.object.name for e in stream.message().events], made)
+    eq(transact(client, *ops, request_id=rid, return_objects=True), first)
+    refused(client, [put("job-", {}, generate_name=True), put("b", {})], "INVALID_ARGUMENT", "request_id", request_id=rid)
+    client.put(made[0], {"n": 9})
+    client = server.restart().client()
+    eq(transact(client, *ops, request_id=rid, return_objects=True), first, "after a kill")
+    eq(client.head(), 5)
+    refused(client, [put("x-", {}, generate_name=True), delete("missing")], "NOT_FOUND", None)
+    dry = transact(client, put("x-", {}, generate_name=True), dry_run=True)
+    assert dry.outcomes[0].object.name.startswith("x-") and client.head() == 5
+
+
+def owned(uid, name="a"):
+    ref = {"apiVersion": "watch/v1", "kind": "Object", "name": name, "uid": uid}
+    return {"metadata": {"ownerReferences": [ref]}, "spec": {}}
+
+
+def owners(client, name):
+    return json.loads(client.get(name).json)["metadata"].get("ownerReferences")
+
+
+@test
+def dependents_are_left_in_it(t):
+    server = Server(t).start()
+    client = server.client()
+    a = client.put("a", {})
+    client.put("d1", owned(a.uid))
+    client.put("d2", owned(a.uid))
+    rid = os.urandom(16)
+    refused(client, [delete("a", propagation=1), delete("missing")], "NOT_FOUND", None)
+    eq(owners(client, "d1")[0]["uid"], a.uid)
+    dry = transact(client, delete("a", propagation=1), dry_run=True)
+    eq((results(dry), client.head()), ([("a", 4, 1)], 3))
+    stream = client.watch("all", start="now")
+    stream.started()
+    # One of the dependents is made in the transaction, another is changed in it.
+    ops = [put("d3", owned(a.uid)), delete("a", propagation=1), patch("d2", {"spec": {"n": 2}}), put("b", {})]
+    first = transact(client, *ops, request_id=rid)
+    eq([o.result for o in first.outcomes], [1, 4, 2, 1])
+    events = stream.message().events
+    eq([e.object.resource_version for e in events], list(range(4, first.resource_version + 1)), "in one response")
+    eq(sorted(e.object.name for e in events), sorted(["d1", "d2", "d2", "d3", "d3", "a", "b"]))
+    eq(transact(client, *ops, request_id=rid), first)
+    for name in ("d1", "d2", "d3"):
+        eq(owners(client, name), None)
+    client = server.restart().client()
+    eq(transact(client, *ops, request_id=rid), first, "after a kill")
+    eq(sorted(o.name for o in client.list()[1]), ["b", "d1", "d2", "d3"])
+    for rv in range(4, first.resource_version):
+        try:
+            client.page("objects", resource_version=rv, version_match=2)
+            raise AssertionError("half of it was shown")
+        except WatchError as err:
+            assert f"{first.resource_version}, which shows all of it, or 3, which was before" in err.message, err.message
+
+
+@test
+def too_many_dependents_for_one_transaction_are_refused(t):
+    client = Server(t).start().client()
+    uids = [client.put(f"a{k}", {}).uid for k in range(3)]
+    for k in range(3):
+        for i in range(0, 90, 30):
+            transact(client, *[put(f"d{k}-{j}", owned(uids[k], f"a{k}")) for j in range(i, i + 30)])
+    refused(client, [delete(f"a{k}", propagation=1) for k in range(3)], "RESOURCE_EXHAUSTED",
+            "operations[2].delete.propagation")
+    two = transact(client, *[delete(f"a{k}", propagation=1) for k in range(2)])
+    eq((two.resource_version, [o.result for o in two.outcomes]), (273 + 182, [4, 4]))
+    stream = client.watch("all", start=273)
+    stream.started()
+    eq(len(stream.message().events), 182, "in one response")
 
 
 @test
@@ -300,13 +390,25 @@ def watchctl_transact(t):
     eq(client.head(), 4)
     eq(cli.ok("transact", "-f", "-", "--dry-run", stdin='{"op":"delete","name":"a"}').out,
        "objects/a deleted (dry run)\n")
+    out = cli.ok("transact", "-f", "-", "-o", "name", stdin='{"op":"create","object":{"metadata":{"generateName":"g-"}}}\n'
+                 '{"op":"create","object":{"metadata":{"name":"dep","ownerReferences":[{"apiVersion":"watch/v1",'
+                 '"kind":"Object","name":"a","uid":"%s"}]}}}' % json.loads(client.get("a").json)["metadata"]["uid"]).out
+    assert re.fullmatch("objects/g-[a-z0-9]{5}\nobjects/dep\n", out), out
+    cli.ok("transact", "-f", "-", stdin='{"op":"delete","name":"a","cascade":"orphan"}')
+    eq((owners(client, "dep"), client.head()), (None, 8))
+    client.put("a", {})
+    cli.ok("delete", "a")
+    for more in ('"op":"delete","name":"dep","cascade":"x"', '"op":"check","name":"dep","cascade":"orphan"',
+                 '"op":"update","object":{"metadata":{"generateName":"g-"}}'):
+        eq(cli.run("transact", "-f", "-", stdin="{%s}" % more).code, 9, more)
+    head = client.head()
     for bad, code in (('{"op":"move","name":"a"}', 9), ("", 9), ('{"op":"patch","name":"a"}', 9),
                       ('{"op":"delete"}', 9), ('{"op":"delete","name":"a","resourceVersion":0}', 9),
                       ('{"op":"delete","name":"a"}\n' * 2, 9), ('{"op":"delete","name":"x"}', 3)):
         eq(cli.run("transact", "-f", "-", stdin=bad).code, code, bad)
     eq(cli.run("transact").code, 2)
     eq(cli.run("transact", "-f", "/nonexistent").code, 1)
-    eq(client.head(), 4)
+    eq(client.head(), head)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "check.h"
 #include "store/engine_sqlite.h"
 #include "store_setup.h"
 
@@ -391,9 +392,13 @@ static void names_that_are_all_taken_end_in_a_refusal(void **state)
     object_unref(w.object);
 }
 
-static void a_transaction_names_its_objects(void **state)
+static void a_name_generated_in_a_transaction_is_none_that_it_has(void **state)
 {
     struct fixture *f = *state;
+    fixture_close(f);
+    atomic_store(&suffixes, 0);
+    f->opt.name_suffix = make_suffix;
+    fixture_open(f);
     json_t *json = json_object();
     struct write op = {
         .key = {STR("jobs"), STR("default"), STR_EMPTY},
@@ -402,10 +407,21 @@ static void a_transaction_names_its_objects(void **state)
         .generate = STR("j"),
         .json = json,
     };
-    struct write txn = {.verb = WRITE_TXN, .ops = &op, .n_ops = 1, .bytes = 10};
-    assert_int_equal(fixture_write(f, &txn), ERR_INVALID);
-    assert_string_equal(txn.err.field, "operations[0].put.generate_name");
-    assert_int_equal(store_head(f->store), 0);
+    assert_int_equal(fixture_put(f, "jobs", "default", "jcaaaa", "{}", "{}", NULL), OK);
+    struct write ops[] = {op, op, op, op};
+    ops[0].key.name = STR("jcaaaa"); /* free once it is deleted, but not for the others */
+    ops[0].verb = WRITE_DELETE;
+    ops[0].generate = ops[3].generate = STR_EMPTY;
+    ops[3].key.name = STR("jbaaaa");
+    struct write txn = {.verb = WRITE_TXN, .ops = ops, .n_ops = COUNT(ops), .bytes = 10};
+    assert_int_equal(fixture_write(f, &txn), OK);
+    static const char *const names[] = {"jcaaaa", "jaaaaa", "jdaaaa", "jbaaaa"};
+    for (size_t i = 0; i < COUNT(ops); i++) {
+        assert_true(str_eq(ops[i].key.name, str_of(names[i])));
+        assert_int_equal(ops[i].rv, 2 + i);
+        object_unref(ops[i].object);
+    }
+    assert_int_equal(store_head(f->store), 5);
     json_decref(json);
 }
 
@@ -469,7 +485,7 @@ int main(void)
         T(an_event_keeps_who_wrote_it),
         T(a_generated_name_is_free_and_known_to_a_repeat),
         T(names_that_are_all_taken_end_in_a_refusal),
-        T(a_transaction_names_its_objects),
+        T(a_name_generated_in_a_transaction_is_none_that_it_has),
         T(writes_of_one_batch_get_different_names_and_repeats_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

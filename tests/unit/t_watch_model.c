@@ -8,8 +8,7 @@
 
 #define WATCHES 12
 
-/* ---- One watch and what it must see
- * -------------------------------------------------------------- */
+/* ---- One watch and what it must see ------------------------------------------------------- */
 
 struct checked {
     struct test_watch t;
@@ -114,21 +113,18 @@ static void see_event(struct checked *c, const struct seen *s)
     c->at = s->rv;
 }
 
-/* What has no event yet, and is at or beyond rv, may have begun at what was the floor by then. */
+/* What has no event yet, and is beyond rv, may have begun at what was the floor by then. */
 static void begin_later(struct checked *c, rv_t rv)
 {
     rv_t floor = store_floor(c->store);
-    if (c->oldest && c->at < floor && floor <= rv) {
-        c->at = floor;
-    }
+    c->at = c->oldest && c->seen == 0 && c->at < floor && floor <= rv ? floor : c->at;
 }
 
 static void see(void *arg, const struct seen *s)
 {
     struct checked *c = arg;
-    c->seen++;
     begin_later(c, s->rv - 1);
-    c->oldest = false;
+    c->seen++;
     if (c->in_snapshot) {
         see_snapshot(c, s);
     } else {
@@ -186,13 +182,12 @@ static void pull(struct checked *c, bool *ret_ended)
     struct err err = {0};
     enum errc rc = OK;
     rv_t synced = 0;
-    *ret_ended = false;
     enum watch_batch_kind kind = test_watch_pull(&c->t, see, c, &synced, &rc, &err);
+    *ret_ended = rc != OK;
+    if (rc != OK && rc != ERR_EXPIRED) {
+        fail_msg("the watch ended with %d: %s", rc, err.msg);
+    }
     if (rc != OK) {
-        if (rc != ERR_EXPIRED) {
-            fail_msg("the watch ended with %d: %s", rc, err.msg);
-        }
-        *ret_ended = true;
         return;
     }
     if (kind == BATCH_SYNCED) {
@@ -217,8 +212,7 @@ static void pull(struct checked *c, bool *ret_ended)
     }
 }
 
-/* ---- Random doings
- * --------------------------------------------------------------------------------- */
+/* ---- Random doings ------------------------------------------------------------------------ */
 
 static unsigned long long seed;
 
@@ -393,9 +387,7 @@ static void open_watch(struct fixture *f, struct watch_set *set, struct checked 
     rv_t head = store_head(f->store), floor = store_floor(f->store);
     assert_int_equal(head, model.n);
     c->in_snapshot = start == START_SNAPSHOT;
-    c->at = start == START_SINCE    ? floor + rnd((unsigned)(head - floor) + 1)
-            : start == START_OLDEST ? floor
-                                    : head;
+    c->at = start == START_SINCE ? floor + rnd((unsigned)(head - floor) + 1) : head;
     enum errc rc = test_watch_open(set, &c->t, start, c->at, &err);
     if (rc == ERR_EXPIRED) {
         /* Compaction by the limit goes on beside us, and may have come between. */
@@ -405,14 +397,13 @@ static void open_watch(struct fixture *f, struct watch_set *set, struct checked 
     assert_int_equal(rc, OK);
     c->oldest = start == START_OLDEST;
     if (start == START_OLDEST) {
-        assert_true(is_end(watcher_rv(c->t.watcher)));
-        assert_true(watcher_rv(c->t.watcher) >= floor);
         c->at = watcher_rv(c->t.watcher);
+        assert_true(is_end(c->at) && c->at >= floor);
     }
     c->open = true;
 }
 
-static void turn_and_pull(struct watch_set *set, struct checked *watches, int budget)
+static void turn_and_pull(struct fixture *f, struct watch_set *set, int budget)
 {
     watch_set_turn(set);
     struct test_watch *t = NULL;
@@ -428,14 +419,9 @@ static void turn_and_pull(struct watch_set *set, struct checked *watches, int bu
         } else if (!t->parked) {
             /* Left in the middle: resumes elsewhere, from its position. */
             watcher_close(TAKE(t->watcher));
-            struct err err = {0};
-            enum errc rc = test_watch_open(set, t, START_RESUME, 0, &err);
-            assert_true(rc == OK || rc == ERR_EXPIRED);
-            c->open = rc == OK;
-            c->oldest = false;
+            open_watch(f, set, c, true);
         }
     }
-    (void)watches;
 }
 
 static void drain(struct watch_set **sets, struct checked *watches, struct fixture *f)
@@ -443,13 +429,12 @@ static void drain(struct watch_set **sets, struct checked *watches, struct fixtu
     for (int quiet = 0; quiet < 20;) {
         bool all_idle = true;
         for (int s = 0; s < 2; s++) {
-            turn_and_pull(sets[s], watches, 1000);
+            turn_and_pull(f, sets[s], 1000);
         }
         for (int i = 0; i < WATCHES; i++) {
-            if (watches[i].open && (watches[i].in_snapshot || !watches[i].t.parked ||
-                                    watcher_rv(watches[i].t.watcher) != store_head(f->store))) {
-                all_idle = false;
-            }
+            const struct checked *c = &watches[i];
+            bool idle = !c->in_snapshot && c->t.parked;
+            all_idle &= !c->open || (idle && watcher_rv(c->t.watcher) == store_head(f->store));
         }
         quiet = all_idle ? quiet + 1 : 0;
         usleep(all_idle ? 10 : 200);
@@ -505,7 +490,7 @@ static void run(unsigned long long start_seed, int steps, size_t log_bytes, int6
         } else if (what < 60) {
             random_write(&f);
         } else if (what < 85) {
-            turn_and_pull(sets[rnd(2)], watches, 1 + (int)rnd(6));
+            turn_and_pull(&f, sets[rnd(2)], 1 + (int)rnd(6));
         } else if (what < 97) {
             struct checked *c = &watches[rnd(WATCHES)];
             bool resume = c->open && rnd(2) == 0;
