@@ -10,6 +10,7 @@
 
 /* So many that a write which comes meanwhile hardly waits for it. */
 #define SLICE_ROWS 256
+_Static_assert(TXN_EVENTS_MAX <= SLICE_ROWS, "a transaction is removed whole");
 /* What is over the limits goes so many times as fast as events come, while they come. */
 #define CATCH_UP 3
 
@@ -212,8 +213,7 @@ static enum errc serve_request(struct store *s, struct compaction *c, bool *ret_
     }
     c->removed += removed;
     c->floor = store_floor(s);
-    *ret_done =
-        rc != OK || removed + TXN_EVENTS_MAX < SLICE_ROWS; /* a slice ends with a transaction */
+    *ret_done = rc != OK || removed == 0 || c->floor >= upto;
     return rc;
 }
 
