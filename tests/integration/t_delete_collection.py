@@ -129,8 +129,7 @@ def two_at_once_and_writers_between(t):
     threads = [threading.Thread(target=run, args=(k,), daemon=True) for k in range(2)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(60 * SLOW)
+    join_all(threads)
     both = told[0] + told[1]
     eq(sorted(set(both)), [(f"o{i:04}", 4) for i in range(n)])
     eq(len(both), n, "told twice")

@@ -252,6 +252,8 @@ def calls_that_grpc_core_ends_by_itself(t):
             client.call("Put", large, timeout=30)
         except WatchError as err:
             eq(err.code, "RESOURCE_EXHAUSTED", err.message)
+        else:
+            raise AssertionError("a message that is too large was taken")
     eq(counter(client, "watchd_connections_cut_total"), 0)
 
 

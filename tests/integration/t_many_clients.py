@@ -114,8 +114,7 @@ def connections_come_and_go(t):
         n += 1
         client.put("a", {"n": n})
     stopping.set()
-    for thread in threads:
-        thread.join(40 * SLOW)
+    join_all(threads)
     assert not failures, failures[:3]
     wait_until("all watches are gone", lambda: client.status().watches == 0, 10)
     wait_until("all descriptors are closed", lambda: server.fds() <= before + 1, 10)

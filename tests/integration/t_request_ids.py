@@ -78,8 +78,7 @@ def repeats_at_the_same_moment_write_once(t):
         threads = [threading.Thread(target=send, args=(k,), daemon=True) for k in range(6)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join(30 * SLOW)
+        join_all(threads, 30)
         assert all(a == answers[0] for a in answers), answers
         eq(answers[0].object.resource_version, i + 1, "one version each")
 
@@ -122,7 +121,7 @@ def lost_answers_are_learnt_after_a_kill(t):
         threading.Event().wait(t.random.uniform(0.001, 0.006) * SLOW)
         lost += thread.is_alive()
         server.restart()
-        thread.join(30 * SLOW)
+        join_all([thread], 30)
         assert answer, "never answered"
         sent += 1
         eq(answer[0].object.resource_version, sent, "version")

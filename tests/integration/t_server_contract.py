@@ -192,7 +192,7 @@ def every_option_is_an_environment_variable(t):
     assert os.path.exists(t.path("env.db"))
     out = run("--help")[1]
     for option in re.findall(r"^\s+(?:-\w, )?--([a-z-]+)", out, re.M):
-        if option not in ("help", "version"):
+        if option not in ("help", "man", "version"):
             name = "WATCHD_" + option.upper().replace("-", "_")
             assert name in out, f"--{option} has no {name} in --help"
 
@@ -353,6 +353,8 @@ def health_and_reflection_answer(t):
         client.raw("/watch.v1.ObjectService/Nope")
     except WatchError as err:
         eq((err.code, err.reason), ("UNIMPLEMENTED", "UNIMPLEMENTED"), err.message)
+    else:
+        raise AssertionError("a method that is not there was answered")
 
 
 @test

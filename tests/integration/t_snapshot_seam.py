@@ -78,7 +78,8 @@ def writers_and_compaction_race_with_snapshots(t):
                 return
             time.sleep(0.005)
 
-    threading.Thread(target=compact, daemon=True).start()
+    compacting = threading.Thread(target=compact, daemon=True)
+    compacting.start()
     watchers, expired = [], []
     for i in range(rounds(60, long=600, short=12)):
         sels = [[Sel("all")], [RED], [Sel("objects", "default")]][i % 3]
@@ -92,6 +93,7 @@ def writers_and_compaction_race_with_snapshots(t):
     stopping.set()
     for writer in writers:
         writer.done()
+    join_all([compacting])
     assert not failures, failures
     head = server.client().head()
     full.wait_rv(head)

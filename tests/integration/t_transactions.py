@@ -358,8 +358,7 @@ def nobody_ever_sees_half_of_one(t):
         server.kill()
         server.start()
     stop.set()
-    for thread in threads:
-        thread.join(30 * SLOW)
+    join_all(threads, 30)
     assert not bad, bad[:3]
     assert moved[0] > 20, moved
     t.note(f"{moved[0]} transactions")

@@ -184,9 +184,7 @@ def subscribe_and_unsubscribe_race(t):
         admin.put("x", {"n": t.random.random()})
         admin.subscriptions()
     stopping.set()
-    for thread in threads:
-        thread.join(20 * SLOW)
-        assert not thread.is_alive()
+    join_all(threads, 20)
     assert not failures, failures
     wait_until("all streams are gone", lambda: not admin.subscriptions())
 

@@ -11,7 +11,7 @@ import time
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-__all__ = ["SRC", "pb", "Client", "WatchError", "Stream", "dumps", "request_for", "SERVICES"]
+__all__ = ["SRC", "pb", "Client", "WatchError", "Silence", "Stream", "dumps", "request_for", "SERVICES"]
 
 SRC = os.environ.get("WATCH_SRC") or os.path.abspath(
     os.path.join(os.path.dirname(__file__), "..", "..", ".."))
@@ -74,6 +74,10 @@ SERVICES = ["watch.v1.ObjectService", "watch.v1.WatchService", "watch.v1.AdminSe
 
 def dumps(value):
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+class Silence(AssertionError):
+    """Nothing came, which is no other fault."""
 
 
 class WatchError(Exception):
@@ -266,11 +270,11 @@ class Stream:
         self._queue.put(self.END)
 
     def message(self, timeout=10):
-        """The next message, or None at the end. Raises AssertionError on silence."""
+        """The next message, or None at the end. Raises Silence."""
         try:
             message = self._queue.get(timeout=timeout)
         except queue.Empty:
-            raise AssertionError(f"nothing came within {timeout} s") from None
+            raise Silence(f"nothing came within {timeout} s") from None
         if message is self.END:
             self._queue.put(self.END)
             return None
@@ -338,7 +342,7 @@ class Stream:
                 return
             try:
                 item = self.next(left)
-            except AssertionError:
+            except Silence:
                 return
             assert item is not None, f"ended: {self.error}"
             assert not isinstance(item, (pb.Event, pb.Synced)), f"unexpected: {item}"

@@ -90,6 +90,7 @@ class Writer(threading.Thread):
                     time.sleep(self.pause)
         except Exception as err:
             self.error = err
+            raise  # fails the test, also where nobody asks how this writer ended
 
     def stop(self):
         self._stop_event.set()

@@ -10,9 +10,9 @@ import threading
 import time
 import traceback
 
-from .server import BIN
+from .server import BIN, SLOW
 
-__all__ = ["test", "main", "Skip", "LONG", "SHORT", "rounds", "eq"]
+__all__ = ["test", "main", "Skip", "LONG", "SHORT", "rounds", "eq", "join_all"]
 
 LONG = "--long" in sys.argv or os.environ.get("WATCH_LONG") == "1"
 # For builds with sanitizers: the same paths, fewer rounds.
@@ -34,6 +34,14 @@ def rounds(default, long=None, short=None):
 
 def eq(got, want, what=""):
     assert got == want, f"{what or 'value'}: got {got!r}, want {want!r}"
+
+
+def join_all(threads, timeout=60):
+    """A thread that hangs would otherwise be one that has shown nothing."""
+    end = time.monotonic() + timeout * SLOW
+    for thread in threads:
+        thread.join(max(0, end - time.monotonic()))
+        assert not thread.is_alive(), f"{thread.name} hangs"
 
 
 class Skip(Exception):

@@ -90,7 +90,7 @@ class Watcher(threading.Thread):
                     return
             except Exception as err:
                 self.final = err
-                return
+                raise  # fails the test, also where nobody asks how this watcher ended
             if self.record.synced is None and self.record.items:
                 self.mid_snapshot += 1
             self.record.items.append(("cut", reason))
