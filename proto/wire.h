@@ -271,6 +271,8 @@ void wire_append_bookmark(rv_t rv, struct buf *out);
  * The event's texts, splices and delta must fit together, as the checksums of the store vouch for;
  * if they do not, the process ends. FORM_LEFT needs a prev_rv. */
 size_t wire_event_size(const struct event *ev, enum event_form form, bool previous);
+/* At least as many in every form, told without a look at the texts. */
+size_t wire_event_bound(const struct event *ev, bool previous);
 /* Writes exactly that many bytes and returns the place behind them. */
 uint8_t *wire_event_write(const struct event *ev, enum event_form form, bool previous, uint8_t *at);
 

@@ -183,6 +183,15 @@ static void plan_event(struct plan *p, const struct event *ev, enum event_form f
     }
 }
 
+size_t wire_event_bound(const struct event *ev, bool previous)
+{
+    /* Of one object: the numbers and the heads of fields; a document as large as both texts. */
+    enum { OVERHEAD = 64 + SPLICE_MAX };
+    size_t object =
+        OVERHEAD + ev->key.resource.n + ev->key.ns.n + ev->key.name.n + ev->body.n + ev->delta.n;
+    return previous ? 2 * object : object;
+}
+
 size_t wire_event_size(const struct event *ev, enum event_form form, bool previous)
 {
     struct plan p;

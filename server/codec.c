@@ -39,6 +39,7 @@ grpc_slice codec_slice(const struct blob *b, size_t at, size_t n)
 }
 
 const struct codec codec_wire = {
+    .event_bound = wire_event_bound,
     .event_size = wire_event_size,
     .event_write = wire_event_write,
     .alloc = alloc,

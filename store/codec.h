@@ -8,6 +8,8 @@
 #include "store/model/event.h"
 
 struct codec {
+    /* No more bytes than this in any form; quickly told. */
+    size_t (*event_bound)(const struct event *ev, bool previous);
     size_t (*event_size)(const struct event *ev, enum event_form form, bool previous);
     /* Writes exactly that many bytes; returns the place behind them. */
     uint8_t *(*event_write)(const struct event *ev, enum event_form form, bool previous,

@@ -17,7 +17,6 @@ void chunk_free(struct chunk *c)
     }
     blob_unref(c->blob);
     previous_fini(&c->previous);
-    buf_fini(&c->bytes);
     buf_fini(&c->keys);
     free(c);
 }
@@ -56,7 +55,7 @@ static void cut_txn(struct chunk *c)
  */
 static bool add_batch(struct chunk *c, size_t n)
 {
-    if (c->n_batches == CHUNK_BATCHES || (c->n_batches != 0 && c->bytes.n + n > CHUNK_BYTES_MAX)) {
+    if (c->n_batches == CHUNK_BATCHES || (c->n_batches != 0 && c->n + n > CHUNK_BYTES_MAX)) {
         return false;
     }
     if (c->txn_events != 0) {
@@ -66,21 +65,60 @@ static bool add_batch(struct chunk *c, size_t n)
     return true;
 }
 
+/* Room for n bytes more, at the end. A chunk is encoded where it stays; only a transaction that is
+ * larger than a chunk moves. */
+static uint8_t *chunk_grow(struct chunk *c, size_t n)
+{
+    if (n > c->room - c->n) {
+        size_t room = c->room != 0 ? 2 * c->room : CHUNK_BYTES_MAX;
+        room = room - c->n < n ? c->n + n : room;
+        uint8_t *bytes = NULL;
+        struct blob *blob = c->watcher->set->store->codec->alloc(room, &bytes);
+        if (c->n != 0) {
+            memcpy(bytes, c->bytes, c->n);
+        }
+        blob_unref(c->blob);
+        c->blob = blob;
+        c->bytes = bytes;
+        c->room = room;
+    }
+    uint8_t *at = c->bytes + c->n;
+    c->n += n;
+    return at;
+}
+
+/* A chunk that is not half full would hold memory for nothing while its watcher is slow. */
+static void chunk_shrink(struct chunk *c)
+{
+    if (c->n >= c->room / 2) {
+        return;
+    }
+    uint8_t *bytes = NULL;
+    struct blob *blob = NULL;
+    if (c->n != 0) {
+        blob = c->watcher->set->store->codec->alloc(c->n, &bytes);
+        memcpy(bytes, c->bytes, c->n);
+    }
+    blob_unref(c->blob);
+    c->blob = blob;
+    c->bytes = bytes;
+    c->room = c->n;
+}
+
 /* Encodes one more event into the chunk's batches. False if the chunk is full. */
 static bool add_event(struct chunk *c, const struct event *ev, enum event_form form)
 {
     const struct codec *codec = c->watcher->set->store->codec;
-    size_t n = codec->event_size(ev, form, c->watcher->previous);
+    size_t n = codec->event_bound(ev, c->watcher->previous);
     bool only_txn = c->txn_events != 0 && c->txn_from == last_from(c); /* however large */
-    bool fits =
-        c->n_batches != 0 && (only_txn || c->bytes.n - last_from(c) + n <= WATCH_BATCH_BYTES);
+    bool fits = c->n_batches != 0 && (only_txn || c->n - last_from(c) + n <= WATCH_BATCH_BYTES);
     if (!fits && !add_batch(c, n)) {
         return false;
     }
     struct chunk_batch *b = &c->batches[c->n_batches - 1];
-    uint8_t *at = (uint8_t *)buf_grow(&c->bytes, n);
-    (void)codec->event_write(ev, form, c->watcher->previous, at);
-    b->end = c->bytes.n;
+    uint8_t *at = chunk_grow(c, n);
+    c->n = (size_t)(codec->event_write(ev, form, c->watcher->previous, at) - c->bytes);
+    b->end = c->n;
     b->events++;
     b->rv = ev->txn_end;
     b->key = ev->key;
@@ -111,7 +149,7 @@ static void drop_txn(struct chunk *c)
         bool only_txn = c->txn_from == last_from(c);
         cut_txn(c);
         c->n_batches -= only_txn;
-        c->bytes.n = c->txn_from;
+        c->n = c->txn_from;
         c->txn_events = 0;
     }
 }
@@ -135,7 +173,7 @@ static bool take_event(void *arg, const struct event *ev)
         return true;
     }
     c->after = ev->rv;
-    c->txn_from = c->bytes.n;
+    c->txn_from = c->n;
     c->txn_events = 0;
     c->stopped = over;
     return !over;
@@ -235,13 +273,7 @@ static enum errc snapshot_step(struct chunk *c, struct engine_reader *r)
 static void hand_over(struct chunk *c)
 {
     struct watch_set *set = c->watcher->set;
-    if (c->n_batches != 0) {
-        uint8_t *at = NULL;
-        c->blob = set->store->codec->alloc(c->bytes.n, &at);
-        memcpy(at, c->bytes.p, c->bytes.n);
-    }
-    buf_fini(&c->bytes);
-    buf_init(&c->bytes, 0);
+    chunk_shrink(c);
     pthread_mutex_lock(&set->mu);
     STAILQ_INSERT_TAIL(&set->arrived, c, arrived);
     set->reading--;
@@ -289,7 +321,6 @@ void replay_read(struct watcher *w, rv_t upto)
     c->watcher = w;
     c->after = w->cursor;
     c->upto = upto;
-    buf_init(&c->bytes, SIZE_MAX);
     buf_init(&c->keys, SIZE_MAX);
     w->reading = c;
     pthread_mutex_lock(&w->set->mu);

@@ -54,8 +54,10 @@ struct chunk {
     struct read_job job;
     struct watcher *watcher;
     STAILQ_ENTRY(chunk) arrived;
-    rv_t after, upto; /* replay: events in (after, upto] are still to be read */
-    struct buf bytes; /* while it is filled */
+    rv_t after, upto;  /* replay: events in (after, upto] are still to be read */
+    struct blob *blob; /* what is encoded: n bytes of room, at bytes */
+    uint8_t *bytes;
+    size_t n, room;
     struct buf keys;
     struct previous previous;
     size_t txn_from, txn_events; /* replay: the transaction that is being read: where it begins in
@@ -65,7 +67,6 @@ struct chunk {
     bool stopped;                /* before the end: the step was over or the chunk full */
     struct chunk_batch batches[CHUNK_BATCHES];
     size_t n_batches, taken;
-    struct blob *blob;
     bool complete;  /* the whole snapshot is read */
     struct err err; /* what comes after the batches; code OK: nothing */
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/model/opening.h"
 
+#include <endian.h>
+
 #include "store/base/clock.h"
 #include "store/model/labels.h"
 
@@ -40,18 +42,31 @@ static bool is_dash(size_t at)
     return at == 8 || at == 13 || at == 18 || at == 23;
 }
 
+/* Four bytes as eight digits, all at once: each byte of x becomes one. */
+static void put_hex(char *at, const uint8_t *bytes)
+{
+    uint32_t v;
+    memcpy(&v, bytes, sizeof(v));
+    uint64_t x = be32toh(v);
+    x = (x | x << 16) & UINT64_C(0x0000ffff0000ffff);
+    x = (x | x << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    x = (x | x << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    uint64_t letters = (x + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
+    x = htobe64(x + UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10));
+    memcpy(at, &x, sizeof(x));
+}
+
 static char *put_uid(char *at, const uint8_t uid[OPENING_UID_BYTES])
 {
-    static const char digits[] = "0123456789abcdef";
-    size_t byte = 0;
-    for (size_t i = 0; i < UUID_LEN; i++) {
-        if (is_dash(i)) {
-            at[i] = '-';
-        } else {
-            at[i] = digits[uid[byte] >> 4];
-            at[++i] = digits[uid[byte++] & 15];
-        }
+    char middle[16]; /* xxxx-xxxx-xxxx-xxxx without the dashes */
+    put_hex(at, uid);
+    put_hex(middle, uid + 4);
+    put_hex(middle + 8, uid + 8);
+    for (size_t i = 0; i < 4; i++) {
+        at[8 + 5 * i] = '-';
+        memcpy(at + 9 + 5 * i, middle + 4 * i, 4);
     }
+    put_hex(at + 28, uid + 12);
     return at + UUID_LEN;
 }
 

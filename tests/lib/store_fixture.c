@@ -84,7 +84,15 @@ static uint8_t *test_event_write(const struct event *ev, enum event_form form, b
     return at;
 }
 
-static const struct codec test_codec = {test_event_size, test_event_write, blob_new};
+static size_t test_event_bound(const struct event *ev, bool previous)
+{
+    size_t plain = test_event_size(ev, FORM_PLAIN, previous);
+    size_t left = ev->prev_rv != 0 ? test_event_size(ev, FORM_LEFT, previous) : 0;
+    return plain > left ? plain : left;
+}
+
+static const struct codec test_codec = {test_event_bound, test_event_size, test_event_write,
+                                        blob_new};
 
 void seen_fini(struct seen *s)
 {

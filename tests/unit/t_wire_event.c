@@ -124,6 +124,7 @@ static struct str written(struct rnd *r, const struct event *ev, enum event_form
                           bool previous)
 {
     size_t n = wire_event_size(ev, form, previous);
+    assert_true(n <= wire_event_bound(ev, previous));
     uint8_t *bytes = malloc(n);
     assert_non_null(bytes);
     assert_ptr_equal(wire_event_write(ev, form, previous, bytes), bytes + n);
