@@ -115,6 +115,44 @@ static void run_delete(struct run *r)
     }
 }
 
+static void run_delete_collection(struct run *r)
+{
+    struct wire_delete_collection_request m;
+    if (good(wire_read_delete_collection_request(&r->arena, r->in, &m, &r->err))) {
+        touch(m.continue_token);
+        touch(m.field_manager);
+        wire_write_delete_collection_request(&m, &r->out);
+        demand(wire_read_delete_collection_request(&r->arena_again, buf_str(&r->out), &m,
+                                                   &r->err) == OK);
+    }
+}
+
+static void run_transact(struct run *r)
+{
+    struct wire_transact_request m;
+    if (good(wire_read_transact_request(&r->arena, r->in, &m, &r->err))) {
+        touch(m.request_id);
+        for (size_t i = 0; i < m.n_operations; i++) {
+            touch_write(&m.operations[i].write);
+            demand(*wire_operation_word(m.operations[i].kind) != '\0');
+        }
+        wire_write_transact_request(&m, &r->out);
+        size_t n = m.n_operations;
+        demand(wire_read_transact_request(&r->arena_again, buf_str(&r->out), &m, &r->err) == OK);
+        demand(m.n_operations == n);
+    }
+}
+
+static void run_history(struct run *r)
+{
+    struct wire_history_request m;
+    if (good(wire_read_history_request(&r->arena, r->in, &m, &r->err))) {
+        touch_key(&m.key);
+        wire_write_history_request(&m, &r->out);
+        demand(wire_read_history_request(&r->arena_again, buf_str(&r->out), &m, &r->err) == OK);
+    }
+}
+
 static void run_subscribe(struct run *r)
 {
     struct wire_subscribe_request m;
@@ -165,6 +203,52 @@ static void run_get_response(struct run *r)
     struct wire_get_response m;
     if (good(wire_read_get_response(&r->arena, r->in, &m, &r->err))) {
         touch_object(&m.object);
+    }
+}
+
+static void write_outcomes(const struct wire_write_response *outcomes, size_t n, struct buf *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        touch_object(&outcomes[i].object);
+        touch(outcomes[i].uid);
+        wire_append_outcome(&outcomes[i], out);
+    }
+}
+
+static void run_delete_collection_response(struct run *r)
+{
+    struct wire_delete_collection_response m;
+    if (good(wire_read_delete_collection_response(&r->arena, r->in, &m, &r->err))) {
+        size_t n = m.n_outcomes;
+        write_outcomes(m.outcomes, n, &r->out);
+        wire_append_collection_end(m.continue_token, &r->out);
+        demand(wire_read_delete_collection_response(&r->arena_again, buf_str(&r->out), &m,
+                                                    &r->err) == OK);
+        demand(m.n_outcomes == n);
+    }
+}
+
+static void run_transact_response(struct run *r)
+{
+    struct wire_transact_response m;
+    if (good(wire_read_transact_response(&r->arena, r->in, &m, &r->err))) {
+        size_t n = m.n_outcomes;
+        rv_t rv = m.rv;
+        write_outcomes(m.outcomes, n, &r->out);
+        wire_append_transaction_end(rv, &r->out);
+        demand(wire_read_transact_response(&r->arena_again, buf_str(&r->out), &m, &r->err) == OK);
+        demand(m.n_outcomes == n && m.rv == rv);
+    }
+}
+
+static void run_history_response(struct run *r)
+{
+    struct wire_history_response m;
+    if (good(wire_read_history_response(&r->arena, r->in, &m, &r->err))) {
+        for (size_t i = 0; i < m.n; i++) {
+            touch_object(&m.revisions[i].object);
+            touch(m.revisions[i].manager);
+        }
     }
 }
 
@@ -258,6 +342,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         run_small,
         run_err,
         run_subscribe_response,
+        run_delete_collection,
+        run_transact,
+        run_history,
+        run_delete_collection_response,
+        run_transact_response,
+        run_history_response,
     };
     if (size == 0) {
         return 0;
