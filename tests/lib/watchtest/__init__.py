@@ -7,6 +7,7 @@
     server    a watchd under our control: start, kill, stop the clock, restart
     cli       watchctl, once or as a long-lived watch
     journal   writers and what they noted: sent, acknowledged, or unknown
+    powerloss power that goes, and files that fail, under a watchd
     timeline  the one history that the journal allows, and what each selection must see of it
     watcher   clients that follow, resume, and record everything they were sent
 
@@ -17,6 +18,7 @@ from .api import *
 from .churn import *
 from .cli import *
 from .journal import *
+from .powerloss import *
 from .run import *
 from .server import *
 from .timeline import *
