@@ -69,23 +69,47 @@ def the_readmes_python_resumes_across_a_restart(t):
         server.restart()
 
 
+def readme_sessions():
+    """(command, what is shown of its output) of all blocks that begin with a prompt, in their order."""
+    with open(os.path.join(SRC, "README.md"), encoding="utf-8") as file:
+        blocks = re.findall(r"^```\n(\$ .*?)^```", file.read(), re.S | re.M)
+    for line in "".join(blocks).split("\n$ "):
+        head, *rest = line.removeprefix("$ ").splitlines()
+        if "<<'END'" in head:
+            end = rest.index("END") + 1
+            head, rest = "\n".join([head, *rest[:end]]), rest[end:]
+        yield head, rest
+
+
+def shown_as(shown, out):
+    """Ages and widths of columns differ; "…" stands for anything."""
+    plain = [re.sub(r"\s+", " ", re.sub(r"\b\d+s\b", "0s", text)).strip() for text in (shown, out)]
+    return re.match(re.escape(plain[0]).replace("…", ".*"), plain[1]) is not None
+
+
 @test
 def the_readmes_commands_work(t):
+    """All in one sequence, so that the versions are those that a reader sees."""
     server = Server(t).start()
-    t.file("weekly.yaml", "spec:\n  state: queued\n")
-    lines = readme("", "With watchctl").splitlines()
     env = {**os.environ, "WATCHCTL_SERVER": server.address, "PATH": f"{BIN}:{os.environ['PATH']}"}
-    for i, line in enumerate(lines):
-        command = line.split("#")[0].strip().removeprefix("$ ")
-        if not command.startswith("watchctl"):
+    done = 0
+    for line, shown in readme_sessions():
+        command, _, comment = line.partition("  # ") if "\n" not in line else (line, "", "")
+        if command.startswith("cat "):
+            t.file(command.split()[1], "\n".join(shown) + "\n")
+        if command.startswith(("watchd", "buf")):
             continue
         if command.startswith("watchctl watch"):
             command = command.rstrip("& ") + " --count 1"
-        done = subprocess.run(["bash", "-c", command], env=env, cwd=t.dir, capture_output=True, text=True,
-                              timeout=30 * SLOW)
-        eq(done.returncode, 0, f"{command}: {done.stderr}")
-        if i + 1 < len(lines) and not lines[i + 1].startswith("$"):
-            eq(done.stdout.strip(), lines[i + 1].strip(), f"what the README shows for {command}")
+        run = subprocess.run(["bash", "-c", command], env=env, cwd=t.dir, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True, timeout=30 * SLOW)
+        code = re.search(r"exit code (\d+)", comment)
+        want = (int(code[1]) if code else 1 if command.startswith("watchctl diff") else
+                9 if "(Invalid)" in "".join(shown) else 0)
+        eq(run.returncode, want, f"{command}: {run.stdout}")
+        assert shown_as("\n".join(shown), run.stdout), f"{command} shows {run.stdout!r}, not {shown!r}"
+        done += 1
+    assert done >= 15, f"only {done} commands were found"
 
 
 if __name__ == "__main__":
