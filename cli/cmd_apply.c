@@ -74,7 +74,10 @@ int apply_run(struct cli *cli, const struct words *words)
     CLEANUP(documents_fini) struct documents documents = {0};
     CLEANUP(catalog_fini) struct catalog catalog = {0};
     const char *output;
+    bool status = false;
     int code = command_output(cli, &output);
+    code = code != 0 ? code : command_subresource(cli, &status);
+    w.patch_scope = status ? WATCH_PATCH_STATUS : WATCH_PATCH_WHOLE;
     if (code == 0 && cli->options.files.n == 0) {
         code = cli_usage(cli, "name the documents to apply: apply -f FILE");
     }

@@ -121,8 +121,7 @@ static int read_documents(const struct cli *cli, struct words *words, const char
     return documents_from_text(text, what, ret, &err) == OK ? 0 : document_failed(&err);
 }
 
-/* Whether a write is of the status or of all but it. Returns 0 or an exit code. */
-static int subresource(const struct cli *cli, bool *ret_status)
+int command_subresource(const struct cli *cli, bool *ret_status)
 {
     const char *name = cli->options.subresource;
     if (name != NULL && strcmp(name, "status") != 0) {
@@ -215,7 +214,7 @@ int put_run(struct cli *cli, const struct words *given)
     bool status = false;
     int code = cli_preconditions(cli, &w);
     code = code != 0 ? code : command_output(cli, &output);
-    code = code != 0 ? code : subresource(cli, &status);
+    code = code != 0 ? code : command_subresource(cli, &status);
     if (code == 0 && cli->options.if_absent && (w.if_rv != 0 || w.if_uid != NULL)) {
         code = cli_usage(cli, "--if-absent and --if-%s exclude each other",
                          w.if_rv != 0 ? "rv" : "uid");
@@ -254,7 +253,7 @@ static int patch_kind(const struct cli *cli, struct watch_write *w)
 {
     const char *type = cli->options.patch_type;
     bool status = false;
-    int code = subresource(cli, &status);
+    int code = command_subresource(cli, &status);
     if (code == 0 && strcmp(type, "json") != 0 && strcmp(type, "merge") != 0) {
         code = cli_usage(cli, "--type wants merge or json, not \"%s\"", type);
     }

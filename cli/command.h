@@ -57,6 +57,8 @@ int command_write(const struct cli *cli, struct watch_write *w, const char *outp
 /* Says why an apply was refused, each field and its owner. Returns the exit code (cmd_apply.c). */
 int apply_complain(const struct cli *cli, const struct watch_write *w,
                    const struct watch_error *error);
+/* Whether a write is of the status or of all but it. Returns 0 or an exit code. */
+int command_subresource(const struct cli *cli, bool *ret_status);
 /* The documents that -f names, added to *ret. Returns 0 or an exit code. */
 int command_read_files(const struct cli *cli, struct documents *ret);
 /* Where a document that names itself belongs: its namespace, unless -n names one, and by its kind

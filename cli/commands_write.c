@@ -50,6 +50,7 @@ static const struct option apply_options[] = {
     {INPUT, .help = "Read documents from FILE, JSON or YAML; - is stdin. May be given again."},
     {NAMESPACE},
     {FIELD_MANAGER},
+    {SUBRESOURCE},
     {FLAG("force-conflicts", 0, force_conflicts),
      .help = "Take over the fields that others own."},
     {DRY_RUN},
@@ -68,7 +69,9 @@ const struct command cmd_apply = {
         "field that another owns and the document would change is a conflict: all are listed,\n"
         "nothing is changed, and it ends with 4. put and patch take over what they change.\n"
         "\n"
-        "FILE is as for put; each document is a whole object and names itself.",
+        "FILE is as for put; each document is a whole object and names itself. With --subresource\n"
+        "status only its status is applied, by a manager apart from the one of that name who\n"
+        "applies the whole.",
     .examples = "watchctl apply -f site.yaml\n"
                 "watchctl apply -f site.yaml --field-manager ci --dry-run\n"
                 "watchctl apply -f site.yaml --force-conflicts\n"

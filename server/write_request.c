@@ -190,9 +190,9 @@ static enum errc apply_tree(struct write_request *r, const struct wire_write_req
     if (metadata != NULL && !json_is_object(metadata) && !json_is_null(metadata)) {
         return err_field(err, ERR_INVALID, "metadata", "must be an object");
     }
-    if (req->patch_scope != WIRE_PATCH_SCOPE_WHOLE) {
+    if (req->patch_scope == WIRE_PATCH_SCOPE_KEEP_STATUS) {
         return err_field(err, ERR_INVALID, "scope",
-                         "an apply is of the whole object: leave out what is not yours");
+                         "an apply leaves what it does not name: leave out the status");
     }
     w->force = req->force;
     enum errc rc = metadata_check_identity(&w->key, metadata, err);

@@ -157,6 +157,21 @@ static enum errc patch_json(const struct write *w, const struct object *cur, siz
     return json_patch_apply(ret, w->json, limit, "json", err);
 }
 
+/* What is applied: of the status as a subresource nothing but that. A new reference. */
+static json_t *configuration(const struct write *w)
+{
+    json_t *all = json_mutable(w->json);
+    if (w->scope != WRITE_SCOPE_STATUS) {
+        return json_incref(all);
+    }
+    json_t *status = json_object_get(all, "status");
+    json_t *config = json_object();
+    if (status != NULL) {
+        json_object_set_nocheck(config, "status", status);
+    }
+    return config;
+}
+
 /* The document that w makes of cur, which is `was` (NULL: there is no object), its scope not looked
  * at. */
 static enum errc make_document(const struct write *w, const struct object *cur, const json_t *was,
@@ -179,18 +194,21 @@ static enum errc make_document(const struct write *w, const struct object *cur, 
         return OK;
     case WRITE_JSON_PATCH:
         return patch_json(w, cur, env->rules.limit_bytes, ret, err);
-    case WRITE_APPLY:
+    case WRITE_APPLY: {
+        CLEANUP(json_decrefp) json_t *config = configuration(w);
         return ownership_apply(
             &(struct applying){
                 .doc = was,
-                .config = w->json,
+                .config = config,
                 .schema = apply_schema(env),
                 .manager = w->field_manager,
+                .status = w->scope == WRITE_SCOPE_STATUS,
                 .force = w->force,
                 .now = env->now,
                 .max_bytes = OWNERS_MAX_BYTES(env->rules.limit_bytes),
             },
             env->managed, ret, env->ret_conflicts, err);
+    }
     case WRITE_DELETE:
     case WRITE_CHECK:
     case WRITE_TXN:

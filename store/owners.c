@@ -30,8 +30,8 @@ static void take_over(const struct write *w, const struct object *was, const str
     CLEANUP(json_decrefp) json_t *before = object_tree(was);
     CLEANUP(json_decrefp) json_t *after = object_tree(is);
     struct str name = w->field_manager.n != 0 ? w->field_manager : STR(MANAGER_UNKNOWN);
-    ownership_update(before, after, apply_schema(env), name, env->now,
-                     OWNERS_MAX_BYTES(env->rules.limit_bytes), m);
+    ownership_update(before, after, apply_schema(env), name, w->scope == WRITE_SCOPE_STATUS,
+                     env->now, OWNERS_MAX_BYTES(env->rules.limit_bytes), m);
 }
 
 void owners_write(struct batch *b, const struct write *w, const struct object *was,

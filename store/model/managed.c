@@ -42,23 +42,25 @@ void managed_fini(struct managed *m)
     *m = (struct managed){0};
 }
 
-struct manager *managed_find(const struct managed *m, struct str name, bool applies)
+struct manager *managed_find(const struct managed *m, struct str name, bool applies, bool status)
 {
     for (size_t i = 0; i < m->n; i++) {
-        if (m->v[i].applies == applies && str_eq(str_of(m->v[i].name), name)) {
+        if (m->v[i].applies == applies && m->v[i].status == status &&
+            str_eq(str_of(m->v[i].name), name)) {
             return &m->v[i];
         }
     }
     return NULL;
 }
 
-struct manager *managed_have(struct managed *m, struct str name, bool applies)
+struct manager *managed_have(struct managed *m, struct str name, bool applies, bool status)
 {
-    struct manager *found = managed_find(m, name, applies);
+    struct manager *found = managed_find(m, name, applies, status);
     if (found == NULL) {
         m->v = mem_realloc(m->v, (m->n + 1) * sizeof(*m->v));
         found = &m->v[m->n++];
-        *found = (struct manager){.name = str_dup(name), .applies = applies, .set = fields_new()};
+        *found = (struct manager){
+            .name = str_dup(name), .applies = applies, .status = status, .set = fields_new()};
     }
     return found;
 }
@@ -72,6 +74,9 @@ static void write_manager(const struct manager *m, struct buf *out)
     buf_adds(out, m->applies ? STR(",\"operation\":\"Apply\",\"time\":")
                              : STR(",\"operation\":\"Update\",\"time\":"));
     json_text_string(str_of(m->time), out);
+    if (m->status) {
+        buf_adds(out, STR(",\"subresource\":\"status\""));
+    }
     buf_adds(out, STR(",\"fieldsType\":\"FieldsV1\",\"fieldsV1\":"));
     fields_write(m->set, out);
     buf_addc(out, '}');
@@ -101,12 +106,13 @@ static enum errc read_manager(const json_t *entry, struct managed *ret, struct e
     struct str operation = member(entry, "operation");
     struct str time = member(entry, "time");
     bool applies = str_eq(operation, STR("Apply"));
+    bool status = str_eq(member(entry, "subresource"), STR("status"));
     if (manager_check(name, NULL) != OK || (!applies && !str_eq(operation, STR("Update"))) ||
         time.n != CLOCK_RFC3339_LEN || !str_eq(member(entry, "fieldsType"), STR("FieldsV1"))) {
         return err_field(err, ERR_INVALID, FIELD,
                          "needs manager, operation, time and fieldsType in each of its entries");
     }
-    if (managed_find(ret, name, applies) != NULL) {
+    if (managed_find(ret, name, applies, status) != NULL) {
         return err_field(err, ERR_INVALID, FIELD, "has \"%.*s\" twice", STR_ARG(name));
     }
     struct fields *set = NULL;
@@ -114,7 +120,7 @@ static enum errc read_manager(const json_t *entry, struct managed *ret, struct e
     if (code != OK) {
         return code;
     }
-    struct manager *m = managed_have(ret, name, applies);
+    struct manager *m = managed_have(ret, name, applies, status);
     fields_free(m->set);
     m->set = set;
     memcpy(m->time, time.p, CLOCK_RFC3339_LEN);
@@ -153,7 +159,8 @@ static int by_age(const void *a, const void *b)
         return x->applies ? -1 : 1;
     }
     int order = strcmp(x->time, y->time);
-    return order != 0 ? order : strcmp(x->name, y->name);
+    order = order != 0 ? order : strcmp(x->name, y->name);
+    return order != 0 ? order : (int)x->status - (int)y->status;
 }
 
 static void forget(struct managed *m, struct manager *x)
@@ -184,7 +191,7 @@ static bool join_oldest(struct managed *m)
     if (oldest(m) == NULL) {
         return false;
     }
-    struct manager *ancient = managed_have(m, STR(MANAGER_ANCIENT), false);
+    struct manager *ancient = managed_have(m, STR(MANAGER_ANCIENT), false, false);
     struct manager *x = oldest(m);
     fields_join(ancient->set, x->set);
     if (strcmp(ancient->time, x->time) < 0) {
@@ -224,7 +231,7 @@ bool managed_settle(struct managed *m, size_t max_bytes)
     while (!fit && join_oldest(m)) {
         fit = fits(m, max_bytes);
     }
-    struct manager *ancient = managed_find(m, STR(MANAGER_ANCIENT), false);
+    struct manager *ancient = managed_find(m, STR(MANAGER_ANCIENT), false, false);
     if (!fit && ancient != NULL) {
         /* Nobody owns it then, which only means that nobody is asked before it is changed. */
         forget(m, ancient);

@@ -177,11 +177,11 @@ enum errc ownership_apply(const struct applying *a, struct managed *m, json_t **
     clock_rfc3339(a->now, now);
     fit_all(m, before);
     if (m->n == 0 && a->doc != NULL) {
-        struct manager *all = managed_have(m, STR(MANAGER_BEFORE), false);
+        struct manager *all = managed_have(m, STR(MANAGER_BEFORE), false, false);
         fields_join(all->set, before);
         memcpy(all->time, now, sizeof(now));
     }
-    struct manager *mine = managed_have(m, a->manager, true);
+    struct manager *mine = managed_have(m, a->manager, true, a->status);
     CLEANUP(fields_freep) struct fields *gone = given_up(m, mine, wanted);
     CLEANUP(json_decrefp) json_t *merged = merge_config(part, config, a->schema);
     CLEANUP(json_decrefp) json_t *left = merge_remove(merged, gone, a->schema);
@@ -208,7 +208,8 @@ enum errc ownership_apply(const struct applying *a, struct managed *m, json_t **
 }
 
 void ownership_update(const json_t *was, const json_t *is, const struct schema *schema,
-                      struct str manager, wall_ms_t now, size_t max_bytes, struct managed *m)
+                      struct str manager, bool status, wall_ms_t now, size_t max_bytes,
+                      struct managed *m)
 {
     CLEANUP(json_decrefp) json_t *part = owned_part(was);
     CLEANUP(json_decrefp) json_t *next = owned_part(is);
@@ -216,7 +217,7 @@ void ownership_update(const json_t *was, const json_t *is, const struct schema *
     CLEANUP(fields_freep) struct fields *after = owned_fields(next, schema);
     CLEANUP(fields_freep) struct fields *changes = owned_changes(part, next, schema);
     fit_all(m, before);
-    struct manager *mine = managed_have(m, manager, false);
+    struct manager *mine = managed_have(m, manager, false, status);
     take_over(m, mine, changes, after, NULL);
     if (!fields_is_empty(changes)) {
         clock_rfc3339(now, mine->time);

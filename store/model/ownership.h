@@ -37,6 +37,7 @@ struct applying {
     const json_t *config;        /* an object */
     const struct schema *schema; /* of the resource; NULL: undeclared */
     struct str manager;          /* checked */
+    bool status;                 /* of the status as a subresource: config has nothing else */
     bool force;
     wall_ms_t now;
     size_t max_bytes; /* of the managers' text */
@@ -51,8 +52,9 @@ struct applying {
 enum errc ownership_apply(const struct applying *a, struct managed *m, json_t **ret,
                           struct conflicts **ret_conflicts, struct err *err) NODISCARD;
 
-/* The managers after another write made `is` out of `was`. */
+/* The managers after another write made `is` out of `was`; status: of the status alone. */
 void ownership_update(const json_t *was, const json_t *is, const struct schema *schema,
-                      struct str manager, wall_ms_t now, size_t max_bytes, struct managed *m);
+                      struct str manager, bool status, wall_ms_t now, size_t max_bytes,
+                      struct managed *m);
 
 #endif

@@ -22,7 +22,7 @@ static void read_again(struct managed *m)
 
 static void apply(const json_t *doc, const json_t *config, const char *name, struct managed *m)
 {
-    struct applying a = {doc, config, NULL, str_of(name), doc != NULL, 0, MAX_BYTES};
+    struct applying a = {doc, config, NULL, str_of(name), false, doc != NULL, 0, MAX_BYTES};
     CLEANUP(json_decrefp) json_t *next = NULL;
     struct conflicts *conflicts = NULL;
     struct err err = {0};

@@ -8,6 +8,7 @@ import os
 from watchtest import *
 
 APPLY = 2  # PATCH_TYPE_APPLY
+STATUS = 1  # PATCH_SCOPE_STATUS
 
 
 def apply(client, name, doc, manager, **fields):
@@ -19,7 +20,7 @@ def managed(client, name):
     doc = json.loads(client.get(name, show_managed_fields=True).json)
     entries = doc["metadata"].get("managedFields", [])
     for entry in entries:
-        eq(sorted(entry), ["fieldsType", "fieldsV1", "manager", "operation", "time"])
+        eq(sorted(set(entry) - {"subresource"}), ["fieldsType", "fieldsV1", "manager", "operation", "time"])
         eq(entry["fieldsType"], "FieldsV1")
     return {(e["manager"], e["operation"]): e["fieldsV1"] for e in entries}
 
@@ -39,6 +40,50 @@ def refused(code, reason, function, *args, **kw):
 
 def owned(*names):
     return {"f:spec": {".": {}, **{"f:" + n: {} for n in names}}}
+
+
+@test
+def the_status_alone_is_applied_by_a_manager_of_its_own(t):
+    server = Server(t).start()
+    client = server.client()
+    refused("NOT_FOUND", "NOT_FOUND", apply, client, "web", {"status": {"ready": 1}}, "ci", scope=STATUS)
+    apply(client, "web", {"metadata": {"labels": {"a": "b"}}, "spec": {"n": 1}}, "ci")
+    answer = apply(client, "web", {"metadata": {"labels": {"a": "c"}}, "spec": {"n": 2},
+                                   "status": {"ready": 1, "phase": "up"}}, "ci", scope=STATUS)
+    eq((answer.result, answer.generation), (2, 1))
+    now = json.loads(client.get("web", show_managed_fields=True).json)
+    eq((now["spec"], now["status"], now["metadata"]["labels"]), ({"n": 1}, {"ready": 1, "phase": "up"}, {"a": "b"}))
+    eq({(e["manager"], e["operation"], e.get("subresource")): sorted(e["fieldsV1"]) for e in now["metadata"]["managedFields"]},
+       {("ci", "Apply", None): ["f:metadata", "f:spec"], ("ci", "Apply", "status"): ["f:status"]})
+    head = client.head()
+    eq(apply(client, "web", {"status": {"ready": 1, "phase": "up"}}, "ci", scope=STATUS).result, 3)
+    # The one does not take away what the other applied.
+    apply(client, "web", {"spec": {"n": 1, "m": 2}}, "ci")
+    client = server.restart().client()
+    eq(json.loads(client.get("web").json)["status"], {"ready": 1, "phase": "up"})
+    err = refused("ABORTED", "CONFLICT", apply, client, "web", {"status": {"phase": "down"}}, "ops", scope=STATUS)
+    eq((err.fields, client.head()), (["status.phase"], head + 1))
+    apply(client, "web", {"status": {"phase": "down"}}, "ops", scope=STATUS, force=True)
+    apply(client, "web", {"status": {}}, "ci", scope=STATUS)
+    doc = json.loads(client.get("web").json)
+    eq((doc["spec"], doc["status"]), ({"n": 1, "m": 2}, {"phase": "down"}), "what is let go is removed")
+    client.patch("web", {"status": {"phase": "new"}}, scope=STATUS, field_manager="loop")
+    entries = json.loads(client.get("web", show_managed_fields=True).json)["metadata"]["managedFields"]
+    eq([(e["manager"], e["operation"]) for e in entries if e.get("subresource")], [("ops", "Apply"), ("ci", "Apply"), ("loop", "Update")])
+    refused("ABORTED", "CONFLICT", apply, client, "web", {"metadata": {"resourceVersion": "1"}, "status": {}}, "ci",
+            scope=STATUS)
+
+
+@test
+def watchctl_applies_the_status_alone(t):
+    server = Server(t).start()
+    cli = Cli(server.address)
+    cli.ok("apply", "-f", "-", stdin="kind: Site\nmetadata: {name: main}\nspec: {n: 1}\n")
+    cli.ok("apply", "-f", "-", "--subresource", "status", "--field-manager", "loop",
+           stdin="kind: Site\nmetadata: {name: main}\nspec: {n: 2}\nstatus: {phase: up}\n")
+    doc = json.loads(cli.ok("get", "sites/main", "-o", "json").out)
+    eq((doc["spec"], doc["status"]), ({"n": 1}, {"phase": "up"}))
+    eq(cli.run("apply", "-f", "-", "--subresource", "scale", stdin="{}").code, 2)
 
 
 @test
@@ -175,7 +220,7 @@ def wrong_applies_name_the_field_and_change_nothing(t):
         ("metadata.finalizers[1]", twice, {}),
         ("metadata.labels[\"a b\"]", {"metadata": {"labels": {"a b": "c"}}}, {}),
         ("metadata.ownerReferences[0]", {"metadata": {"ownerReferences": [{"name": "n"}]}}, {}),
-        ("scope", {"status": {}}, {"scope": 1}),
+        ("scope", {"status": {}}, {"scope": 2}),
     ]
     for field, doc, fields in cases:
         fields = {"type": APPLY, "field_manager": "ops", **fields}

@@ -18,7 +18,7 @@ static void check_text(const struct managed *m, const char *expected)
 static void add(struct managed *m, const char *name, bool applies, const char *time,
                 const char *field)
 {
-    struct manager *x = managed_have(m, str_of(name), applies);
+    struct manager *x = managed_have(m, str_of(name), applies, false);
     snprintf(x->time, sizeof(x->time), "%s", time);
     struct fields *below = fields_add(x->set, 'f', str_of(field));
     below->here = true;
@@ -35,25 +35,29 @@ static void managers_are_written_in_one_order_and_read_back(void **state)
     add(&m, "a", false, "2026-01-02T12:00:09Z", "z");
     add(&m, "b", true, "2026-01-02T12:00:01Z", "x");
     assert_true(managed_settle(&m, SIZE_MAX));
-    const char *expected = "[" ENTRY("b", "Apply", "2026-01-02T12:00:01Z", "{\"f:x\":{}}") "," ENTRY(
-        "z", "Apply", "2026-01-02T12:00:01Z",
-        "{\"f:x\":{}}") "," ENTRY("b", "Update", NOON,
-                                  "{\"f:x\":{}}") "," ENTRY("c", "Update", NOON,
-                                                            "{\"f:y\":{}}") "," ENTRY("a", "Update",
-                                                                                      "2026-01-"
-                                                                                      "02T12:00:"
-                                                                                      "09Z",
-                                                                                      "{\"f:z\":{}"
-                                                                                      "}") "]";
+    const char *expected =
+        "[" ENTRY("b", "Apply", "2026-01-02T12:00:01Z", "{\"f:x\":{}}") "," ENTRY(
+            "z", "Apply", "2026-01-02T12:00:01Z",
+            "{\"f:x\":{}}") "," ENTRY("b", "Update", NOON,
+                                      "{\"f:x\":{}}") "," ENTRY("c", "Update", NOON,
+                                                                "{\"f:y\":{}}") "," ENTRY("a",
+                                                                                          "Update",
+                                                                                          "2026-01-"
+                                                                                          "02T12:"
+                                                                                          "00:"
+                                                                                          "09Z",
+                                                                                          "{\"f:"
+                                                                                          "z\":{}"
+                                                                                          "}") "]";
     check_text(&m, expected);
     CLEANUP(managed_fini) struct managed back = {0};
     struct err err = {0};
     assert_ok(managed_read(str_of(expected), &back, &err), &err);
     assert_int_equal(back.n, 5);
     check_text(&back, expected);
-    assert_non_null(managed_find(&back, STR("b"), true));
-    assert_non_null(managed_find(&back, STR("b"), false));
-    assert_null(managed_find(&back, STR("a"), true));
+    assert_non_null(managed_find(&back, STR("b"), true, false));
+    assert_non_null(managed_find(&back, STR("b"), false, false));
+    assert_null(managed_find(&back, STR("a"), true, false));
 }
 
 static void nobody_is_the_empty_text_and_the_empty_array(void **state)
@@ -119,9 +123,9 @@ static void those_who_own_nothing_are_forgotten(void **state)
 {
     (void)state;
     CLEANUP(managed_fini) struct managed m = {0};
-    (void)managed_have(&m, STR("nothing"), true);
+    (void)managed_have(&m, STR("nothing"), true, false);
     add(&m, "something", true, NOON, "x");
-    (void)managed_have(&m, STR("nothing"), false);
+    (void)managed_have(&m, STR("nothing"), false, false);
     assert_true(managed_settle(&m, SIZE_MAX));
     check_text(&m, "[" ENTRY("something", "Apply", NOON, "{\"f:x\":{}}") "]");
 }
@@ -140,15 +144,15 @@ static void the_oldest_of_more_than_ten_who_update_are_joined(void **state)
         assert_true(managed_settle(&m, SIZE_MAX));
     }
     assert_int_equal(m.n, MANAGERS_UPDATING);
-    struct manager *ancient = managed_find(&m, STR(MANAGER_ANCIENT), false);
+    struct manager *ancient = managed_find(&m, STR(MANAGER_ANCIENT), false, false);
     assert_non_null(ancient);
     CLEANUP(buf_fini) struct buf text;
     buf_init(&text, SIZE_MAX);
     fields_write(ancient->set, &text);
     assert_str(buf_str(&text), "{\"f:m09\":{},\"f:m10\":{},\"f:m11\":{}}");
     assert_string_equal(ancient->time, "1970-01-01T00:01:31Z");
-    assert_non_null(managed_find(&m, STR("m00"), false));
-    assert_null(managed_find(&m, STR("m11"), false));
+    assert_non_null(managed_find(&m, STR("m00"), false, false));
+    assert_null(managed_find(&m, STR("m11"), false, false));
 }
 
 static void those_who_apply_are_bounded_and_never_joined(void **state)
@@ -177,10 +181,10 @@ static void too_much_text_joins_those_who_update_and_at_last_forgets_them(void *
     assert_int_equal(m.n, 3);
     assert_true(managed_settle(&m, text.n - 50));
     assert_int_equal(m.n, 2);
-    assert_non_null(managed_find(&m, STR(MANAGER_ANCIENT), false));
+    assert_non_null(managed_find(&m, STR(MANAGER_ANCIENT), false, false));
     assert_true(managed_settle(&m, text.n / 2));
     assert_int_equal(m.n, 1);
-    assert_non_null(managed_find(&m, STR("applies"), true));
+    assert_non_null(managed_find(&m, STR("applies"), true, false));
     assert_false(managed_settle(&m, 20));
     assert_int_equal(m.n, 1);
 }

@@ -126,7 +126,7 @@ static void declared_lists_are_applied_as_they_are_declared(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         CLEANUP(json_decrefp) json_t *config = json_of(cases[i].config);
-        struct applying a = {NULL, config, declared, STR("a"), true, 0, THING_MAX_BYTES};
+        struct applying a = {NULL, config, declared, STR("a"), false, true, 0, THING_MAX_BYTES};
         CLEANUP(managed_fini) struct managed m = {0};
         json_t *doc = NULL;
         struct conflicts *conflicts = NULL;
@@ -161,7 +161,7 @@ static void names_of_items_are_bounded(void **state)
     for (int i = 0; i < 10000; i++) {
         json_array_append_new(json_object_get(config, "v"), json_pack("{s:i}", "id", i));
     }
-    struct applying a = {NULL, config, s, STR("a"), true, 0, THING_MAX_BYTES};
+    struct applying a = {NULL, config, s, STR("a"), false, true, 0, THING_MAX_BYTES};
     CLEANUP(managed_fini) struct managed m = {0};
     json_t *doc = NULL;
     struct conflicts *conflicts = NULL;

@@ -151,7 +151,7 @@ static void check_owners(struct model *m, const struct managed *managed)
     for (size_t i = 0; i < m->n; i++) {
         const struct owner *o = &m->owners[i];
         const char *name = strcmp(o->name, "before") == 0 ? MANAGER_BEFORE : o->name;
-        const struct manager *real = managed_find(managed, str_of(name), o->applies);
+        const struct manager *real = managed_find(managed, str_of(name), o->applies, false);
         assert_non_null(real);
         struct checking c = {o, 0};
         fields_each(real->set, check_owned, &c);
@@ -197,14 +197,14 @@ static void step(struct dice *d, struct model *model, json_t **doc, struct manag
     bool applying = dice_below(d, 3) != 0;
     json_t *said = small_doc(d, applying);
     if (!applying) {
-        ownership_update(*doc, said, schema, str_of(name), now, SIZE_MAX, managed);
+        ownership_update(*doc, said, schema, str_of(name), false, now, SIZE_MAX, managed);
         model_update(model, name, said);
         json_decref(*doc);
         *doc = said;
         return;
     }
     bool force = dice_below(d, 4) == 0;
-    struct applying a = {*doc, said, schema, str_of(name), force, now, SIZE_MAX};
+    struct applying a = {*doc, said, schema, str_of(name), false, force, now, SIZE_MAX};
     CLEANUP(buf_fini) struct buf before;
     buf_init(&before, SIZE_MAX);
     managed_write(managed, &before);

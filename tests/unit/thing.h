@@ -37,8 +37,8 @@ static inline enum errc try_apply(struct thing *t, const char *manager, const ch
 {
     CLEANUP(json_decrefp) json_t *tree = json_of(config);
     CLEANUP(freep) char *before = managed_text(&t->managed);
-    struct applying a = {t->doc, tree,           t->schema,      str_of(manager),
-                         force,  t->now += 1000, THING_MAX_BYTES};
+    struct applying a = {t->doc, tree,  t->schema,      str_of(manager),
+                         false,  force, t->now += 1000, THING_MAX_BYTES};
     struct managed m = {0};
     json_t *doc = NULL;
     struct err err = {0};
@@ -68,7 +68,7 @@ static inline void apply(struct thing *t, const char *manager, const char *confi
 static inline void update(struct thing *t, const char *manager, const char *doc)
 {
     json_t *is = json_of(doc);
-    ownership_update(t->doc, is, t->schema, str_of(manager), t->now += 1000, THING_MAX_BYTES,
+    ownership_update(t->doc, is, t->schema, str_of(manager), false, t->now += 1000, THING_MAX_BYTES,
                      &t->managed);
     json_decref(t->doc);
     t->doc = is;
@@ -83,7 +83,7 @@ static inline void check_doc(const struct thing *t, const char *expected)
 static inline void check_set(const struct thing *t, const char *manager, bool applies,
                              const char *expected)
 {
-    const struct manager *m = managed_find(&t->managed, str_of(manager), applies);
+    const struct manager *m = managed_find(&t->managed, str_of(manager), applies, false);
     if (expected == NULL) {
         assert_null(m);
         return;
