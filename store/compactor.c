@@ -8,7 +8,8 @@
 #include "store/base/metric.h"
 #include "store/store_impl.h"
 
-/* So many that a write which comes meanwhile hardly waits for it. */
+/* Events; or rows, a quarter of them where somebody waits: to fold one costs as much as to remove
+ * several. So a write that comes meanwhile hardly waits. */
 #define SLICE_ROWS 256
 _Static_assert(TXN_EVENTS_MAX <= SLICE_ROWS, "a transaction is removed whole");
 /* What is over the limits goes so many times as fast as events come, while they come. */
@@ -189,7 +190,7 @@ static bool is_over(const struct store *s, uint64_t eighths)
            (o->history_bytes > 0 && bytes > (uint64_t)o->history_bytes / 8 * eighths);
 }
 
-static enum errc serve_request(struct store *s, struct compaction *c, bool *ret_done)
+static enum errc serve_request(struct store *s, struct compaction *c, bool idle, bool *ret_done)
 {
     if (!c->started) {
         c->started = true;
@@ -202,7 +203,7 @@ static enum errc serve_request(struct store *s, struct compaction *c, bool *ret_
     if (upto > store_floor(s)) {
         move_brink(s, upto);
         bool folded = false;
-        rc = fold(s, upto, SLICE_ROWS, &folded, &c->err);
+        rc = fold(s, upto, idle ? SLICE_ROWS : SLICE_ROWS / 4, &folded, &c->err);
         if (rc == OK && !folded) {
             *ret_done = false;
             return OK;
@@ -242,7 +243,7 @@ enum errc compact_slice(struct store *s, struct compaction *c, bool idle, bool *
     }
     if (c != NULL) {
         *ret_more = true;
-        return serve_request(s, c, ret_request_done);
+        return serve_request(s, c, idle, ret_request_done);
     }
     if (s->opt.history_age_s > 0) {
         enum errc noted = note_age(s, &err);

@@ -47,6 +47,7 @@ enum conn_kind { CONN_WRITER = 1, CONN_READER = 2 };
     X(ST_OBJECT_PUT, CONN_WRITER,                                                                 \
       "INSERT INTO objects(" OBJECT_COLUMNS ") VALUES(?,?,?,?) ON CONFLICT(id) DO UPDATE SET"     \
       " rv=excluded.rv,head=excluded.head,texts=excluded.texts WHERE rv<>excluded.rv")            \
+    X(ST_OBJECT_RV, CONN_WRITER, "SELECT rv FROM objects WHERE id=?")                             \
     X(ST_OBJECT_DROP, CONN_WRITER, "DELETE FROM objects WHERE id=?")                              \
     X(ST_OBJECT_GET, CONN_WRITER | CONN_READER,                                                   \
       "SELECT " OBJECT_COLUMNS " FROM objects WHERE id=?")                                        \
