@@ -491,6 +491,29 @@ static void compaction_goes_in_slices_and_keeps_the_newest(void **state)
     assert_int_equal(f->rig.changes[0].event.rv, head + 1);
 }
 
+static void compaction_never_cuts_a_transaction(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+    struct gone g;
+    rig_begin(&f->rig);
+    for (size_t i = 0; i < 8; i++) {
+        rig_add(&f->rig, i, CAUSE_CREATED, "");
+    }
+    f->rig.changes[1].txn_more = 2; /* 1 | 2 3 4 | 5 | 6 7 | 8 */
+    f->rig.changes[2].txn_more = 1;
+    f->rig.changes[5].txn_more = 1;
+    assert_ok(rig_commit(&f->rig, &err), &err);
+    assert_int_equal(compact(f, 100, 3, &g), 1);
+    assert_int_equal(compact(f, 3, 3, &g), 1);
+    assert_int_equal(compact(f, 100, 2, &g), 4); /* the first goes, however long it is */
+    assert_int_equal(g.n, 3);
+    assert_int_equal(compact(f, 100, 2, &g), 5);
+    assert_int_equal(compact(f, 6, 100, &g), 5);
+    assert_int_equal(compact(f, 100, 100, &g), 7);
+    assert_int_equal(g.n, 2);
+}
+
 static void below_the_floor_is_expired_and_the_floor_itself_is_not(void **state)
 {
     struct fixture *f = *state;
@@ -608,6 +631,26 @@ static void history_crosses_from_one_epoch_to_the_next(void **state)
     view_end(f);
 }
 
+static void compaction_crosses_from_one_epoch_to_the_next(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+    struct gone g;
+    for (size_t i = 0; i < 5; i++) {
+        assert_ok(rig_write(&f->rig, i, CAUSE_CREATED, "", &err), &err);
+    }
+    tamper(f, "INSERT INTO epochs VALUES(2,4711,1000,5,0,'restored')");
+    open_all(f);
+    for (size_t i = 0; i < 3; i++) {
+        assert_ok(rig_write(&f->rig, i, CAUSE_UPDATED, "", &err), &err);
+    }
+    assert_int_equal(compact(f, 2000, 3, &g), 3);
+    assert_int_equal(compact(f, 2000, 3, &g), 5);
+    assert_int_equal(compact(f, 1000, 3, &g), 5);
+    assert_int_equal(compact(f, 2000, 3, &g), 1001);
+    assert_int_equal(compact(f, 2000, 3, &g), 1002);
+}
+
 static void objects_and_events_give_each_object_once(void **state)
 {
     struct fixture *f = *state;
@@ -642,11 +685,13 @@ int main(void)
         T(damage_to_any_column_of_an_object_is_data_loss),
         T(a_damaged_event_does_not_stop_other_objects),
         T(compaction_goes_in_slices_and_keeps_the_newest),
+        T(compaction_never_cuts_a_transaction),
         T(below_the_floor_is_expired_and_the_floor_itself_is_not),
         T(a_view_keeps_what_compaction_takes_away),
         T(compaction_takes_damaged_events_too),
         T(compaction_gives_pages_back_for_new_events),
         T(history_crosses_from_one_epoch_to_the_next),
+        T(compaction_crosses_from_one_epoch_to_the_next),
         T(objects_and_events_give_each_object_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
