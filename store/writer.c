@@ -337,6 +337,7 @@ static void *writer_run(void *arg)
 enum errc writer_submit(struct writer *w, struct write *x, struct err *err)
 {
     enum errc rc = OK;
+    bool idle = false;
     x->err.code = OK;
     x->object = NULL;
     x->conflicts = NULL;
@@ -349,17 +350,17 @@ enum errc writer_submit(struct writer *w, struct write *x, struct err *err)
                      w->queued_bytes);
         err->retry_ms = 100;
     } else {
-        bool idle = STAILQ_EMPTY(&w->queue);
+        idle = STAILQ_EMPTY(&w->queue);
         STAILQ_INSERT_TAIL(&w->queue, x, link);
         x->submitted = clock_mono(w->store->clock);
         w->queued_bytes += x->bytes;
         atomic_fetch_add(&w->store->unpublished, 1);
         metric_set(M_WRITE_QUEUE_BYTES, (int64_t)w->queued_bytes);
-        if (idle) {
-            pthread_cond_signal(&w->wake);
-        }
     }
     pthread_mutex_unlock(&w->mu);
+    if (idle) { /* not before: the writer would wake only to wait for the mutex */
+        pthread_cond_signal(&w->wake);
+    }
     return rc;
 }
 
