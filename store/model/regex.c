@@ -182,6 +182,11 @@ struct str regex_text(const struct regex *r)
     return r->text;
 }
 
+size_t regex_steps(const struct regex *r)
+{
+    return r->n_steps;
+}
+
 /* ---- Running ------------------------------------------------------------------------------- */
 
 struct run {

@@ -29,6 +29,8 @@ void regex_free(struct regex *r); /* NULL is fine. */
 void regex_freep(struct regex **r);
 /* The pattern. Borrowed. */
 struct str regex_text(const struct regex *r);
+/* Instructions that it became, a few bytes each. */
+size_t regex_steps(const struct regex *r);
 
 enum regex_answer { REGEX_NO, REGEX_YES, REGEX_TOO_COSTLY };
 /* Is there a match anywhere in the text? What it costs is taken from *budget (1 is some

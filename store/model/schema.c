@@ -190,6 +190,10 @@ enum errc schema_new(const json_t *json, const char *field, struct schema **ret,
         return REFUSE(&c, "must be a schema, which is an object, of at most %d levels",
                       JSON_DEPTH_MAX);
     }
+    if (json_tree_bytes(json) > SCHEMA_BYTES_MAX) {
+        return REFUSE(&c, "takes more than %zu bytes of memory: it has too many parts",
+                      SCHEMA_BYTES_MAX);
+    }
     CLEANUP(schema_freep) struct schema *s = new_node();
     s->top = true;
     s->json = json_deep_copy(json);

@@ -23,6 +23,8 @@
 
 #define SCHEMA_NODES_MAX      10000
 #define SCHEMA_PATTERNS_MAX   200
+#define SCHEMA_STEPS_MAX      65536                     /* of all patterns; see regex.h */
+#define SCHEMA_BYTES_MAX      ((size_t)8 * 1024 * 1024) /* of its JSON in memory, which is kept */
 #define SCHEMA_VIOLATIONS_MAX 10
 
 struct schema;

@@ -7,7 +7,7 @@
 
 struct schema_compiler {
     struct schema_path path;
-    size_t nodes, patterns;
+    size_t nodes, patterns, pattern_steps;
     uint64_t budget; /* for checking defaults */
     struct err *err;
 };

@@ -275,7 +275,13 @@ static enum errc read_pattern(struct schema_compiler *c, struct schema *s, const
     if (++c->patterns > SCHEMA_PATTERNS_MAX) {
         return REFUSE(c, "is one pattern too many; %d are taken", SCHEMA_PATTERNS_MAX);
     }
-    return regex_new(str_of_json(v), c->path.text, &s->pattern, c->err);
+    if (regex_new(str_of_json(v), c->path.text, &s->pattern, c->err) != OK) {
+        return ERR_INVALID;
+    }
+    c->pattern_steps += regex_steps(s->pattern);
+    return c->pattern_steps <= SCHEMA_STEPS_MAX
+               ? OK
+               : REFUSE(c, "the patterns of this schema repeat too much in all");
 }
 
 static enum errc read_list_type(struct schema_compiler *c, struct schema *s, const json_t *v)

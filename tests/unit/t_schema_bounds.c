@@ -152,6 +152,34 @@ static void a_list_has_few_keys(void **state)
     }
 }
 
+/* Every definition is kept in memory, compiled. */
+static void a_schema_is_not_much_larger_in_memory(void **state)
+{
+    (void)state;
+    for (int n = 8; n <= 9; n++) {
+        CLEANUP(json_decrefp) json_t *all = json_object();
+        CLEANUP(json_decrefp) json_t *json = json_pack("{s:O}", "properties", all);
+        for (int i = 0; i < n; i++) {
+            char name[8];
+            snprintf(name, sizeof(name), "p%d", i);
+            json_object_set_new(all, name, json_pack("{s:s}", "pattern", "^([ab]{900}x){9}$"));
+        }
+        CLEANUP(schema_freep) struct schema *s = NULL;
+        struct err err = {0};
+        assert_int_equal(schema_new(json, "spec.schema", &s, &err), n == 8 ? OK : ERR_INVALID);
+        assert_string_equal(err.field, n == 8 ? "" : "spec.schema.properties.p8.pattern");
+    }
+    json_t *parts = json_array();
+    for (int i = 0; i < 100000; i++) {
+        json_array_append_new(parts, json_array());
+    }
+    CLEANUP(json_decrefp) json_t *json = json_pack("{s:o}", "example", parts);
+    struct schema *none = NULL;
+    struct err err = {0};
+    assert_int_equal(schema_new(json, "spec.schema", &none, &err), ERR_INVALID);
+    assert_string_equal(err.field, "spec.schema");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +187,7 @@ int main(void)
         cmocka_unit_test(short_texts_pay_for_a_large_pattern),
         cmocka_unit_test(large_values_pay_for_an_enum_of_large_values),
         cmocka_unit_test(a_list_has_few_keys),
+        cmocka_unit_test(a_schema_is_not_much_larger_in_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
