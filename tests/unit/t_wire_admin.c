@@ -1,43 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/wire_random.h"
+#include "tests/unit/wire_fixture.h"
 
 extern const ProtobufCMessageDescriptor watch__v1__status_response__descriptor,
     watch__v1__compact_request__descriptor, watch__v1__compact_response__descriptor,
     watch__v1__metrics_response__descriptor, grpc__health__v1__health_check_response__descriptor;
-
-struct fixture {
-    struct rnd rnd;
-    struct arena arena;
-    struct buf out;
-    struct err err;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = mem_zalloc(sizeof(*f));
-    rnd_init(&f->rnd, 3);
-    arena_init(&f->arena, BUDGET);
-    buf_init(&f->out, BUF_LIMIT);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    rnd_fini(&f->rnd);
-    arena_fini(&f->arena);
-    buf_fini(&f->out);
-    free(f);
-    return 0;
-}
-
-static void again(struct fixture *f)
-{
-    buf_clear(&f->out);
-    arena_fini(&f->arena);
-    arena_init(&f->arena, BUDGET);
-}
 
 static void status_comes_back(void **state)
 {

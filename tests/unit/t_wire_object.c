@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/wire_random.h"
+#include "tests/unit/wire_fixture.h"
 
 extern const ProtobufCMessageDescriptor watch__v1__get_request__descriptor,
     watch__v1__get_response__descriptor, watch__v1__list_request__descriptor,
@@ -10,41 +10,6 @@ extern const ProtobufCMessageDescriptor watch__v1__get_request__descriptor,
     watch__v1__delete_response__descriptor, watch__v1__delete_collection_request__descriptor,
     watch__v1__delete_collection_response__descriptor, watch__v1__transact_request__descriptor,
     watch__v1__transact_response__descriptor;
-
-struct fixture {
-    struct rnd rnd;
-    struct arena arena;
-    struct buf out;
-    struct err err;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = mem_zalloc(sizeof(*f));
-    rnd_init(&f->rnd, 1);
-    arena_init(&f->arena, BUDGET);
-    buf_init(&f->out, BUF_LIMIT);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    rnd_fini(&f->rnd);
-    arena_fini(&f->arena);
-    buf_fini(&f->out);
-    free(f);
-    return 0;
-}
-
-/* The next message, in memory as small as a server's. */
-static void again(struct fixture *f)
-{
-    buf_clear(&f->out);
-    arena_fini(&f->arena);
-    arena_init(&f->arena, BUDGET);
-}
 
 static void get_requests_come_back(void **state)
 {

@@ -1,45 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/wire_random.h"
+#include "tests/unit/wire_fixture.h"
 
 extern const ProtobufCMessageDescriptor watch__v1__subscribe_request__descriptor,
     watch__v1__subscribe_response__descriptor, watch__v1__unsubscribe_request__descriptor,
     watch__v1__unsubscribe_response__descriptor, watch__v1__request_bookmark_request__descriptor,
     watch__v1__list_subscriptions_request__descriptor,
     watch__v1__list_subscriptions_response__descriptor;
-
-struct fixture {
-    struct rnd rnd;
-    struct arena arena;
-    struct buf out;
-    struct err err;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = mem_zalloc(sizeof(*f));
-    rnd_init(&f->rnd, 2);
-    arena_init(&f->arena, BUDGET);
-    buf_init(&f->out, BUF_LIMIT);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    rnd_fini(&f->rnd);
-    arena_fini(&f->arena);
-    buf_fini(&f->out);
-    free(f);
-    return 0;
-}
-
-static void again(struct fixture *f)
-{
-    buf_clear(&f->out);
-    arena_fini(&f->arena);
-    arena_init(&f->arena, BUDGET);
-}
 
 static void subscribe_requests_come_back_with_every_start(void **state)
 {
