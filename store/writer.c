@@ -422,16 +422,17 @@ enum errc writer_start(struct store *s, struct writer **ret, struct err *err)
     STAILQ_INIT(&w->queue);
     STAILQ_INIT(&w->compactions);
     enum errc rc = load_start(s, w->requests, err);
+    *ret = w; /* before the thread is there: it may have deadlines to publish at once */
     if (rc == OK && pthread_create(&w->thread, NULL, writer_run, w) != 0) {
         rc = err_set(err, ERR_UNAVAILABLE, "cannot start the writer's thread");
     }
     if (rc != OK) {
+        *ret = NULL;
         requests_free(w->requests);
         free(w);
         return rc;
     }
     pthread_setname_np(w->thread, "writer");
-    *ret = w;
     return OK;
 }
 

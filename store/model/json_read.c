@@ -272,11 +272,11 @@ static json_t *read_value(struct reader *r)
 
 json_t *json_read(struct str text)
 {
+    if (text.n == 0) {
+        return NULL; /* there may be no place, to which nothing can be added */
+    }
     struct reader r = {.p = (const unsigned char *)text.p,
                        .end = (const unsigned char *)text.p + text.n};
-    if (text.n == 0) {
-        return NULL;
-    }
     buf_init(&r.scratch, text.n + 1);
     CLEANUP(json_decrefp) json_t *v = read_value(&r);
     skip_space(&r);

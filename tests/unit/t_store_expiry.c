@@ -18,11 +18,12 @@
 #include "store_setup.h"
 
 static _Atomic int64_t now_mono, now_wall;
+static _Atomic int64_t runs; /* by so much with each look */
 
 static mono_ms_t test_mono(void *arg)
 {
     (void)arg;
-    return atomic_load(&now_mono);
+    return atomic_fetch_add(&now_mono, atomic_load(&runs));
 }
 
 static wall_ms_t test_wall(void *arg)
@@ -361,6 +362,21 @@ static void a_dry_run_moves_no_deadline(void **state)
     assert_false(there(f, "a"));
 }
 
+/* The writer may be at it before the thread that opens the store goes on. */
+static void what_is_due_while_the_store_opens_expires(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 300; i++) {
+        (void)put(f, "a", "{\"spec\":{\"n\":1}}", 20, false);
+        fixture_close(f);
+        atomic_store(&runs, 50);
+        fixture_open(f);
+        settle(f);
+        atomic_store(&runs, 0);
+        assert_false(there(f, "a"));
+    }
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, fixture_teardown)
@@ -376,6 +392,7 @@ int main(void)
         TEST(thousands_expire_at_once_each_with_an_event),
         TEST(on_a_full_disk_expiry_waits_and_tries_seldom),
         TEST(a_dry_run_moves_no_deadline),
+        TEST(what_is_due_while_the_store_opens_expires),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
