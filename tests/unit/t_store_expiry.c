@@ -366,7 +366,7 @@ static void a_dry_run_moves_no_deadline(void **state)
 static void what_is_due_while_the_store_opens_expires(void **state)
 {
     struct fixture *f = *state;
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 100; i++) {
         (void)put(f, "a", "{\"spec\":{\"n\":1}}", 20, false);
         fixture_close(f);
         atomic_store(&runs, 50);
