@@ -191,12 +191,12 @@ static enum errc release(struct batch *b, const struct write *w, const struct ke
     return rewrite_references(b, w, &cur->key, rest, err);
 }
 
-static enum errc too_many(struct err *err)
+static enum errc too_many(size_t most, struct err *err)
 {
     return err_field(err, ERR_LIMIT, "propagation",
-                     "more than %d objects would be left at once; take their ownerReferences out "
+                     "more than %zu objects would be left at once; take their ownerReferences out "
                      "first",
-                     ORPHANS_MAX);
+                     most);
 }
 
 enum errc collect_orphan(struct batch *b, const struct write *w, const struct object *owner,
@@ -217,10 +217,11 @@ enum errc collect_orphan(struct batch *b, const struct write *w, const struct ob
             "what depends on it is not known, since a stored object cannot be read: take "
             "the ownerReferences out of its dependents first");
     }
-    size_t n = dependents_of(d, uid, keys, ORPHANS_MAX + 1);
-    enum errc rc = n > ORPHANS_MAX ? too_many(err) : OK;
+    const size_t most = w->txn != NULL ? ORPHANS_TXN_MAX : ORPHANS_MAX;
+    size_t n = dependents_of(d, uid, keys, most + 1);
+    enum errc rc = n > most ? too_many(most, err) : OK;
     const size_t staged = b->n_changes;
-    size_t left = ORPHANS_MAX + 1 - n;
+    size_t left = most + 1 - n;
     for (size_t i = 0; i < n && rc == OK; i++) {
         if (!key_eq(&keys[i], &w->key)) { /* one that names itself goes */
             rc = release(b, w, &keys[i], uid, err);
@@ -232,7 +233,7 @@ enum errc collect_orphan(struct batch *b, const struct write *w, const struct ob
         const struct object *o = b->is[i];
         if (o != NULL && !key_eq(&o->key, &w->key) &&
             memmem(o->body.p, o->body.n, uid.p, uid.n) != NULL) {
-            rc = --left == 0 ? too_many(err) : release(b, w, &o->key, uid, err);
+            rc = --left == 0 ? too_many(most, err) : release(b, w, &o->key, uid, err);
         }
     }
     return rc;

@@ -8,7 +8,10 @@
 
 #include "store/batch.h"
 
-#define ORPHANS_MAX 127 /* dependents that one deletion leaves */
+/* Dependents that one deletion leaves: with it they fill a batch, so all is done at once or not at
+ * all; and those that one of a transaction leaves. */
+#define ORPHANS_MAX     (BATCH_WRITES - 1)
+#define ORPHANS_TXN_MAX 127
 
 /* What the batch looks at; to be told afterwards whether it was committed. */
 struct collected {

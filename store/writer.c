@@ -198,9 +198,9 @@ static size_t changes_of(const struct write *x)
         orphans = orphans || x->ops[i].orphan;
     }
     /* The operation that is one too many has made its changes before that is seen. */
-    return x->verb != WRITE_TXN ? one : orphans ? TXN_EVENTS_MAX + 1 + ORPHANS_MAX : x->n_ops;
+    return x->verb != WRITE_TXN ? one : orphans ? TXN_EVENTS_MAX + 1 + ORPHANS_TXN_MAX : x->n_ops;
 }
-_Static_assert(TXN_EVENTS_MAX + 1 + ORPHANS_MAX <= BATCH_WRITES, "it fits a batch");
+_Static_assert(TXN_EVENTS_MAX + 1 + ORPHANS_TXN_MAX <= BATCH_WRITES, "it fits a batch");
 
 /* May it change what defines a resource? */
 static bool defines(const struct write *x)

@@ -5,6 +5,7 @@ between; orphans lose their reference and stay."""
 import contextlib
 import json
 import sqlite3
+import threading
 import time
 
 from watchtest import *
@@ -168,21 +169,38 @@ def an_object_that_names_itself_goes_with_one_event(t):
 
 
 @test
-def too_many_orphans_are_refused_and_nothing_is_changed(t):
-    client = Server(t).start().client()
+def as_many_orphans_as_fit_a_batch_are_left_and_more_refused(t):
+    server = Server(t).start()
+    client = server.client()
     a = client.put("a", {})
-    for i in range(128):
-        client.put(f"d{i}", owned(("a", a.uid)))
+    for at in range(0, 512, 64):
+        client.call("Transact", operations=[pb.Operation(put=pb.PutRequest(
+            key=pb.Key(name=f"d{i}"), scope=2, json=dumps(owned(("a", a.uid))))) for i in range(at, at + 64)])
     try:
         client.delete("a", propagation=1)
     except WatchError as err:
-        eq((err.code, err.reason), ("RESOURCE_EXHAUSTED", "LIMIT"))
+        eq((err.code, err.reason, err.fields), ("RESOURCE_EXHAUSTED", "LIMIT", ["propagation"]))
     else:
         raise AssertionError("it was taken")
-    eq(client.head(), 129)
+    eq(client.head(), 513)
     client.delete("d0")
-    client.delete("a", propagation=1)
-    eq(client.head(), 130 + 127 + 1)
+    # A writer beside it is not in the way, and all is there after a kill.
+    stop = threading.Event()
+    beside = server.client()
+
+    def write():
+        while not stop.is_set():
+            beside.put("beside", {"t": time.monotonic()})
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    eq(client.delete("a", propagation=1).result, 4)
+    stop.set()
+    writer.join(30 * SLOW)
+    client = server.restart().client()
+    _, objects = client.list()
+    eq(len(objects), 512)
+    assert not any("ownerReferences" in o.json for o in objects)
 
 
 @test
