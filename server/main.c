@@ -35,7 +35,7 @@
 #define TICK_MS         1000
 #define TRIM_STREAMS    1000 /* memory goes back to the system after so many streams ended */
 #define CANCEL_AFTER_MS 500  /* behind the grace: what the streams' own ends did not reach */
-#define QUIET_MS        500  /* for peers to leave by themselves when no call is left */
+#define QUIET_MS        2000 /* for peers to read the last status and leave when no call is left */
 #define DRAIN_TICK_MS   50
 
 struct program {
