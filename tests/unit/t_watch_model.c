@@ -376,6 +376,7 @@ static void open_watch(struct fixture *f, struct watch_set *set, struct checked 
         assert_true(rc == OK || rc == ERR_EXPIRED);
         c->open = rc == OK;
         c->oldest = false;
+        c->store = f->store; /* it may have been opened again */
         return;
     }
     test_watch_fini(&c->t);
