@@ -37,7 +37,7 @@ enum conn_kind { CONN_WRITER = 1, CONN_READER = 2 };
     X(ST_EVENT_ADD, CONN_WRITER, "INSERT INTO events(" EVENT_COLUMNS ") VALUES(?,?,?,?,?)")       \
     X(ST_EVENT_GET, CONN_WRITER | CONN_READER, "SELECT " EVENT_COLUMNS " FROM events WHERE rv=?") \
     X(ST_VERSION_GET, CONN_WRITER | CONN_READER,                                                  \
-      "SELECT " EVENT_COLUMNS " FROM events WHERE rv=?")                                          \
+      "SELECT " EVENT_COLUMNS " FROM events WHERE rv>=? ORDER BY rv")                             \
     X(ST_HISTORY, CONN_WRITER | CONN_READER,                                                      \
       "SELECT " EVENT_COLUMNS " FROM events WHERE rv>? AND rv<=? ORDER BY rv")                    \
     X(ST_HISTORY_KEYS, CONN_WRITER | CONN_READER,                                                 \
@@ -50,7 +50,7 @@ enum conn_kind { CONN_WRITER = 1, CONN_READER = 2 };
     X(ST_OBJECT_RV, CONN_WRITER, "SELECT rv FROM objects WHERE id=?")                             \
     X(ST_OBJECT_DROP, CONN_WRITER, "DELETE FROM objects WHERE id=?")                              \
     X(ST_OBJECT_GET, CONN_WRITER | CONN_READER,                                                   \
-      "SELECT " OBJECT_COLUMNS " FROM objects WHERE id=?")                                        \
+      "SELECT " OBJECT_COLUMNS " FROM objects WHERE id>=? ORDER BY id")                           \
     X(ST_FOLD_SCAN, CONN_WRITER,                                                                  \
       "SELECT rv,object,cause FROM events WHERE rv>? AND rv<=? ORDER BY rv LIMIT ?")              \
     X(ST_OBJECTS, CONN_READER, "SELECT id,rv,head,length(texts) FROM objects ORDER BY id")        \
@@ -81,6 +81,8 @@ struct conn {
     sqlite3_stmt *st[ST_COUNT]; /* NULL for those of the other kind */
     struct buf head, texts;     /* of the row that is bound to be written */
     struct buf body;            /* of the event that is being read, see row_event */
+    bool stays;                 /* what row_load read stays where it is, for the next one behind */
+    int64_t next_event, next_object; /* which that would be; 0: it stands nowhere */
 };
 
 /* Opens and configures; the statements come later, by conn_prepare, when the tables are there.
@@ -140,6 +142,8 @@ void row_event_copy(const struct event *ev, struct buf *texts, struct event *ret
  * order if it is `folded`, else in the other. Errors: ERR_NOT_FOUND, ERR_DATA_LOSS, … */
 enum errc row_load(struct conn *c, row_t row, rv_t rv, bool folded, struct object **ret,
                    struct err *err) NODISCARD;
+/* Of a connection that stays: before its view ends. */
+void row_load_end(struct conn *c);
 
 /* --- engine: engine_sqlite.c, engine_sqlite_open.c, engine_sqlite_reader.c ----------------- */
 

@@ -54,6 +54,7 @@ enum errc engine_sqlite_reader_open(struct engine *e, struct engine_reader **ret
         code = conn_prepare(&r->c, CONN_READER, err);
     }
     if (code == OK) {
+        r->c.stays = true;
         *ret = TAKE(r);
     }
     return code;
@@ -93,6 +94,7 @@ void engine_sqlite_view_end(struct engine_reader *r)
         return;
     }
     sqlite3_reset(r->c.st[ST_EVENT_GET]);
+    row_load_end(&r->c);
     if (!sqlite3_get_autocommit(r->c.db)) {
         (void)conn_run(&r->c, ST_ROLLBACK);
     }

@@ -275,11 +275,24 @@ static void what_is_folded_comes_back_the_same(void **state)
     }
     assert_ok(ops->view_begin(f->r, &head, &err), &err);
     assert_ok(ops->objects(f->r, is_wanted_object, all, &err), &err);
-    for (rv_t rv = 1; rv <= N; rv++) {
+    /* One behind the other, the same again, backwards, and at random: rows and events. */
+    for (size_t i = 0; i < 6 * N; i++) {
+        rv_t rv = i < N       ? i + 1
+                  : i < 2 * N ? (i - N) / 2 + 1
+                  : i < 3 * N ? 3 * N - i
+                              : 1 + dice_below(&f->dice, N);
         struct object *o = NULL;
-        assert_ok(ops->read_object(f->r, (row_t)rv, rv, &o, &err), &err);
-        assert_same_object(o, &all[rv].ev);
+        bool gone = i > 3 * N && i % 7 == 0;
+        /* A row that there is not leaves the event. */
+        row_t row = i > 3 * N && i % 3 == 0 ? 10 * N : (row_t)rv;
+        enum errc code = ops->read_object(f->r, row, gone ? rv + N : rv, &o, &err);
+        assert_int_equal(code, gone ? ERR_NOT_FOUND : OK);
+        if (!gone) {
+            assert_same_object(o, &all[rv].ev);
+        }
         object_unref(o);
+    }
+    for (rv_t rv = 1; rv <= N; rv++) {
         own_fini(&all[rv]);
     }
     ops->view_end(f->r);
