@@ -106,7 +106,7 @@ class Others:
 
 
 def counter(client, name):
-    return int(re.search(rf"^{name} (\d+)", client.metrics(), re.M)[1])
+    return int(re.search(rf"^{name} (\d+)", client.call("Metrics", timeout=10 * SLOW).text, re.M)[1])
 
 
 def flooded(t, server, client, floods):
@@ -228,7 +228,7 @@ def requests_leave_with_their_connections(t, leave):
     eq(counter(client, "watchd_connections_cut_total"), 0)
     assert "cut off" not in server.log(), server.log()
     staying.close()
-    client.put("honest", {"n": 2})
+    client.put("honest", {"n": 2}, timeout=20 * SLOW)
 
 
 @test
