@@ -158,7 +158,8 @@ static void post_catch_all(struct rpc *r)
 
 /* Each filter of gRPC core costs every call: what is not needed is off. An idle limit for
  * connections (GRPC_ARG_MAX_CONNECTION_IDLE_MS) would be such a filter, too; those whose peer is
- * gone are found by pings, and their number is bounded where they are accepted. */
+ * gone are found by pings, and their number is bounded where they are accepted. Deadlines are
+ * watched by the clients that set them. */
 static grpc_server *server_create(const struct config *cfg)
 {
     const struct {
@@ -177,8 +178,6 @@ static grpc_server *server_create(const struct config *cfg)
         {GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, MIN_PING_MS                          },
         {GRPC_ARG_ALLOW_REUSEPORT,                              0                                    },
         {GRPC_ARG_ENABLE_CHANNELZ,                              0                                    },
- /* A timer for each call that has a deadline. Its client ends the call itself when that
-  * comes,   and a client that is gone is found by pings. */
         {GRPC_ARG_ENABLE_DEADLINE_CHECKS,                       0                                    },
     };
     grpc_arg args[sizeof(settings) / sizeof(settings[0])];
