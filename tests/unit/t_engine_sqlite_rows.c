@@ -299,6 +299,38 @@ static void what_is_folded_comes_back_the_same(void **state)
     free(all);
 }
 
+/* What is not where it is looked for first leaves the place as it is. */
+static void an_object_is_found_behind_one_that_is_not_there(void **state)
+{
+    struct fixture *f = *state;
+    const struct engine_ops *ops = f->rig.e->ops;
+    struct err err;
+    rv_t head;
+    struct own all[3];
+    for (rv_t rv = 1; rv <= 2; rv++) {
+        random_event(&f->dice, rv, false, &all[rv]);
+        commit_one(f, &all[rv]);
+    }
+    for (bool done = false; !done;) {
+        assert_ok(ops->fold(f->rig.e, 2, 100, &done, &err), &err);
+    }
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(f->rig.path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "DELETE FROM objects WHERE id=1; DELETE FROM events WHERE rv=2",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    assert_ok(ops->view_begin(f->r, &head, &err), &err);
+    for (rv_t rv = 1; rv <= 2; rv++) {
+        CLEANUP(object_unrefp) struct object *o = NULL;
+        assert_ok(ops->read_object(f->r, (row_t)rv, rv, &o, &err), &err);
+        assert_same_object(o, &all[rv].ev);
+        own_fini(&all[rv]);
+    }
+    ops->view_end(f->r);
+}
+
 /* ---- Damage ---------------------------------------------------------------------------------- */
 
 struct stored {
@@ -510,8 +542,11 @@ int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(what_is_committed_comes_back_the_same),   T(what_is_folded_comes_back_the_same),
-        T(a_bit_that_flips_in_an_event_is_noticed), T(a_bit_that_flips_in_an_object_is_noticed),
+        T(what_is_committed_comes_back_the_same),
+        T(what_is_folded_comes_back_the_same),
+        T(an_object_is_found_behind_one_that_is_not_there),
+        T(a_bit_that_flips_in_an_event_is_noticed),
+        T(a_bit_that_flips_in_an_object_is_noticed),
         T(seven_usual_events_share_a_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
