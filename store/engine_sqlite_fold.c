@@ -203,12 +203,8 @@ static int is_folded(struct engine_sqlite *s, const struct fold_item *item, bool
 
 static int fold_row(struct engine_sqlite *s, const struct fold_item *item)
 {
-    if ((item->rv_gone & 1) != 0) {
-        sqlite3_bind_int64(s->w.st[ST_OBJECT_DROP], 1, item->row);
-        return conn_run(&s->w, ST_OBJECT_DROP);
-    }
-    bool folded = false;
-    int rc = is_folded(s, item, &folded);
+    bool gone = (item->rv_gone & 1) != 0, folded = false;
+    int rc = gone ? SQLITE_OK : is_folded(s, item, &folded);
     if (rc != SQLITE_OK || folded) {
         return rc;
     }
@@ -218,11 +214,16 @@ static int fold_row(struct engine_sqlite *s, const struct fold_item *item)
     if (rc != SQLITE_ROW) {
         return rc == SQLITE_DONE ? SQLITE_CORRUPT : rc; /* (1) */
     }
+    /* A deletion, too: the scan believed its columns, which only the checksum vouches for. */
     struct event ev;
     row_t row = 0;
     if (row_event(st, &s->w.body, &ev, &row, NULL) != OK || row != item->row) {
         s->damaged = item->rv_gone / 2; /* it stays where it is, and so does `folded` */
         return SQLITE_OK;
+    }
+    if (gone) {
+        sqlite3_bind_int64(s->w.st[ST_OBJECT_DROP], 1, item->row);
+        return conn_run(&s->w, ST_OBJECT_DROP);
     }
     rc = row_bind_object(&s->w, row, &ev);
     return rc == SQLITE_OK ? conn_run(&s->w, ST_OBJECT_PUT) : rc;

@@ -83,8 +83,8 @@ struct watcher {
     struct pin *pin;           /* of a snapshot, until the watcher has caught up */
     enum watcher_state state;
     bool previous;
-    bool oldest; /* begins at the oldest version kept, whichever that is when its first events are
-                    read; false once there were some */
+    bool oldest; /* begins at the oldest version kept, whichever that is when events are read first;
+                    false once any were, matching or not: from there on nothing is left out */
     _Atomic bool closed; /* waits only for its chunk to come back; the reader looks, too */
     uint16_t n_nodes;
     struct idle_node nodes[];

@@ -194,7 +194,7 @@ static enum errc finish_chunk(struct watcher *w, struct watch_batch *b, struct e
     struct chunk *c = TAKE(w->chunk);
     enum errc rc = c->err.code;
     if (rc == ERR_EXPIRED && w->oldest) {
-        /* Compaction was faster. Nothing was handed out, so the oldest is what is kept now. */
+        /* Compaction was faster. Nothing was looked at, so the oldest is what is kept now. */
         rv_t floor = store_floor(w->set->store);
         w->cursor = floor < w->set->at ? floor : w->set->at;
         rc = OK;
@@ -202,6 +202,7 @@ static enum errc finish_chunk(struct watcher *w, struct watch_batch *b, struct e
         *err = c->err;
     } else if (w->snapshot == NULL) {
         w->cursor = c->after;
+        w->oldest = false;
     } else if (c->complete) {
         w->cursor = w->snapshot->walk.rv;
         b->kind = BATCH_SYNCED;
@@ -267,7 +268,7 @@ enum errc watcher_pull(struct watcher *w, struct watch_batch *ret, struct err *e
             b.parked = true;
         }
     }
-    w->oldest = w->oldest && b.kind != BATCH_EVENTS;
+    w->oldest = w->oldest && w->state == WATCHER_WAITING;
     *ret = b;
     return OK;
 }

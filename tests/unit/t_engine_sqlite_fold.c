@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Folding in the SQLite engine: whatever has been folded, in however many slices, a start finds the
  * same objects, each once. */
+#include <sqlite3.h>
+
 #include "tests/lib/engine_rig.h"
 #include "tests/unit/check.h"
 
@@ -147,6 +149,42 @@ static void compaction_goes_as_far_as_is_folded(void **state)
     assert_sound(f);
 }
 
+/* To take it for a deletion would lose the object, and nobody would be told. */
+static void an_event_that_became_a_deletion_by_damage_deletes_nothing(void **state)
+{
+    struct rig *f = *state;
+    struct err err;
+    assert_ok(rig_write(f, 0, CAUSE_CREATED, "", &err), &err);
+    while (!fold(f, f->e->head, 5)) {
+    }
+    assert_ok(rig_write(f, 0, CAUSE_UPDATED, "", &err), &err);
+    assert_ok(rig_write(f, 1, CAUSE_CREATED, "", &err), &err);
+    rig_close(f);
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "UPDATE events SET cause=3 WHERE rv=2", NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    (void)rig_open(f, &err); /* the rig reads all, and tells of it */
+    assert_non_null(f->e);
+    bool done = false;
+    enum errc rc = OK;
+    for (size_t i = 0; i < 10 && rc == OK && !done; i++) {
+        rc = f->e->ops->fold(f->e, f->e->head, 5, &done, &err);
+    }
+    assert_int_equal(rc, ERR_DATA_LOSS);
+    assert_int_equal(f->e->folded, 1);
+    rig_close(f);
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    sqlite3_stmt *st = NULL;
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM objects WHERE id=1", -1, &st, 0),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int(st, 0), 1);
+    assert_int_equal(sqlite3_finalize(st), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
 static void nothing_is_folded_before_it_is_asked_for(void **state)
 {
     struct rig *f = *state;
@@ -272,6 +310,7 @@ int main(void)
         T(a_pass_may_end_anywhere),
         T(an_object_made_anew_is_one_object),
         T(compaction_goes_as_far_as_is_folded),
+        T(an_event_that_became_a_deletion_by_damage_deletes_nothing),
         T(nothing_is_folded_before_it_is_asked_for),
         T(a_pass_goes_along_with_commits_evenly_and_is_over_in_time),
         T(a_pass_that_was_cut_off_is_over_in_time),

@@ -48,12 +48,12 @@ static void take(void *arg, const struct seen *s)
     t->n++;
 }
 
-static struct watch_set *open_oldest(struct fixture *f, struct test_watch *w)
+static struct watch_set *open_oldest(struct fixture *f, struct test_watch *w, const char *resource)
 {
     struct watch_set *set = watch_set_new(f->store, test_kick, NULL);
     struct err err = {0};
     *w = (struct test_watch){.n_spec = 1};
-    w->spec[0] = (struct selection){.resource = STR("jobs"), .all_namespaces = true};
+    w->spec[0] = (struct selection){.resource = str_of(resource), .all_namespaces = true};
     assert_int_equal(test_watch_open(set, w, START_OLDEST, 0, &err), OK);
     assert_ptr_equal(watch_set_ready(set), w);
     return set;
@@ -75,6 +75,22 @@ static enum errc pull_until(struct watch_set *set, struct test_watch *w, struct 
     return rc;
 }
 
+/* Pulls until it is at the head, or it ends. */
+static enum errc pull_all(struct watch_set *set, struct test_watch *w, struct taken *t)
+{
+    struct err err = {0};
+    enum errc rc = OK;
+    rv_t synced = 0;
+    watch_set_turn(set);
+    while (rc == OK && watcher_rv(w->watcher) < watch_set_at(set)) {
+        usleep(1000);
+        watch_set_turn(set);
+        (void)watch_set_ready(set);
+        (void)test_watch_pull(w, take, t, &synced, &rc, &err);
+    }
+    return rc;
+}
+
 static void it_begins_at_what_is_kept_when_it_is_read(void **state)
 {
     (void)state;
@@ -82,7 +98,7 @@ static void it_begins_at_what_is_kept_when_it_is_read(void **state)
     struct test_watch w;
     struct taken t = {0};
     fill(&f, 10);
-    struct watch_set *set = open_oldest(&f, &w);
+    struct watch_set *set = open_oldest(&f, &w, "jobs");
     compact(&f, 7); /* before anything was read */
     assert_int_equal(pull_until(set, &w, &t, 3), OK);
     assert_int_equal(t.first, 8);
@@ -99,7 +115,7 @@ static void once_it_has_delivered_it_leaves_nothing_out(void **state)
     struct test_watch w;
     struct taken t = {0};
     fill(&f, 60);
-    struct watch_set *set = open_oldest(&f, &w);
+    struct watch_set *set = open_oldest(&f, &w, "jobs");
     assert_int_equal(pull_until(set, &w, &t, 1), OK);
     compact(&f, 50);
     assert_int_equal(pull_until(set, &w, &t, 60), ERR_EXPIRED);
@@ -110,11 +126,50 @@ static void once_it_has_delivered_it_leaves_nothing_out(void **state)
     fixture_fini(&f);
 }
 
+/* It has been at the head, and its client may know: what is gone since was never the beginning. */
+static void once_it_was_at_the_head_it_leaves_nothing_out(void **state)
+{
+    (void)state;
+    struct fixture f = {0};
+    struct test_watch w;
+    struct taken t = {0};
+    char spec[4096];
+    memset(spec, ' ', sizeof(spec));
+    memcpy(spec, "{\"pad\":\"", 8);
+    memcpy(spec + sizeof(spec) - 3, "\"}", 3);
+    for (int in_memory = 0; in_memory < 2; in_memory++) {
+        fill(&f, 10);
+        fixture_close(&f);
+        f.opt.log_bytes = 64 * 1024;
+        fixture_open(&f);
+        if (in_memory) { /* then nothing is read from disk */
+            assert_int_equal(fixture_put(&f, "jobs", "default", "b", "{}", "{}", NULL), OK);
+            compact(&f, 10);
+        }
+        struct watch_set *set = open_oldest(&f, &w, "flags");
+        assert_int_equal(pull_all(set, &w, &t), OK);
+        assert_int_equal(watcher_rv(w.watcher), 10 + in_memory);
+        for (int i = 0; i < 60; i++) {
+            const char *resource = i == 0 ? "flags" : "jobs";
+            char name[16];
+            snprintf(name, sizeof(name), "n%d", i);
+            assert_int_equal(fixture_put(&f, resource, "default", name, "{}", spec, NULL), OK);
+        }
+        compact(&f, 20);
+        assert_int_equal(pull_all(set, &w, &t), ERR_EXPIRED);
+        assert_int_equal(t.n, 0);
+        test_watch_fini(&w);
+        watch_set_free(set);
+        fixture_fini(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_begins_at_what_is_kept_when_it_is_read),
         cmocka_unit_test(once_it_has_delivered_it_leaves_nothing_out),
+        cmocka_unit_test(once_it_was_at_the_head_it_leaves_nothing_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
