@@ -278,8 +278,8 @@ def in_a_transaction_too(t):
             (pb.Operation(patch=pb.PatchRequest(key=key("a"), json=dumps(
                 {"metadata": {"finalizers": ["x.io/a", "x.io/b"]}}))),
              "operations[1].patch.metadata.finalizers[1]"),
-            (pb.Operation(put=pb.PutRequest(key=key("j-"), json="{}", scope=1, generate_name=True)),
-             "operations[1].put.generate_name"),
+            (pb.Operation(put=pb.PutRequest(key=key("J_"), json="{}", scope=1, generate_name=True)),
+             "operations[1].put.key.name"),
             (pb.Operation(patch=pb.PatchRequest(key=key("a"), type=1, json=dumps(
                 [{"op": "test", "path": "/spec/n", "value": 9}]))),
              "operations[1].patch.json[0].value")):
