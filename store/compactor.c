@@ -6,20 +6,23 @@
 #include <stdlib.h>
 
 #include "store/base/metric.h"
+#include "store/batch.h"
 #include "store/store_impl.h"
 
 /* Events; or rows, a quarter of them where somebody waits: to fold one costs as much as to remove
  * several. So a write that comes meanwhile hardly waits. */
 #define SLICE_ROWS 256
 _Static_assert(TXN_EVENTS_MAX <= SLICE_ROWS, "a transaction is removed whole");
-/* What is over the limits goes so many times as fast as events come, while they come. */
-#define CATCH_UP 3
+/* What is over the limits goes so many times as fast as events come, while they come; so a slice is
+ * larger where the batches before it were. */
+#define CATCH_UP  3
+#define SLICE_MAX (CATCH_UP * BATCH_WRITES)
 
 struct gone {
     struct store *store;
     size_t n, bytes;
-    struct index_entry *entries[SLICE_ROWS];
-    rv_t rvs[SLICE_ROWS];
+    struct index_entry *entries[SLICE_MAX];
+    rv_t rvs[SLICE_MAX];
 };
 
 static void gone_row(void *arg, rv_t rv, const struct key *key, size_t bytes)
@@ -66,6 +69,13 @@ static rv_t older_than(const struct store *s, int64_t ms)
     return upto;
 }
 
+/* How many events may go at once, for those that came since the last ones went. */
+static size_t slice_rows(const struct store *s)
+{
+    uint64_t rows = CATCH_UP * (store_head(s) - s->compacted_at);
+    return rows < SLICE_ROWS ? SLICE_ROWS : rows < SLICE_MAX ? (size_t)rows : SLICE_MAX;
+}
+
 /* How many events the limits of number and bytes want removed; with 1/64 of the limit more, so that
  * a full history does not cost a transaction for every one committed. Pins do not hold against the
  * limit of bytes. */
@@ -74,16 +84,17 @@ static size_t limits_want(struct store *s, bool *ret_pins_hold)
     const struct store_options *o = &s->opt;
     uint64_t events = atomic_load(&s->history_events);
     uint64_t bytes = atomic_load(&s->history_bytes);
+    const size_t most = slice_rows(s);
     *ret_pins_hold = true;
     if (o->history_bytes > 0 && bytes > (uint64_t)o->history_bytes && events > 1) {
         uint64_t over = bytes - (uint64_t)o->history_bytes + (uint64_t)o->history_bytes / 64;
         uint64_t rows = over / (bytes / events + 1) + 1;
         *ret_pins_hold = false;
-        return rows < SLICE_ROWS ? (size_t)rows : SLICE_ROWS;
+        return rows < most ? (size_t)rows : most;
     }
     if (o->history_events > 0 && events > (uint64_t)o->history_events) {
         uint64_t rows = events - (uint64_t)o->history_events + (uint64_t)o->history_events / 64;
-        return rows < SLICE_ROWS ? (size_t)rows : SLICE_ROWS;
+        return rows < most ? (size_t)rows : most;
     }
     return 0;
 }
@@ -109,7 +120,7 @@ static rv_t due(struct store *s, size_t *ret_rows)
     rv_t upto = store_head(s);
     *ret_rows = limits_want(s, &pins_hold);
     if (*ret_rows == 0) {
-        *ret_rows = SLICE_ROWS;
+        *ret_rows = slice_rows(s);
         upto = older_than(s, s->opt.history_age_s * 1000);
     }
     if (pins_hold && upto > store_floor(s)) {
