@@ -30,6 +30,25 @@ static void fill_defaults(struct store_options *o)
     o->resources_max = o->resources_max != 0 ? o->resources_max : 1024;
 }
 
+/* What lies below it is not spared; see store_spare. */
+static rv_t near_floor(const struct store *s)
+{
+    rv_t floor = store_floor(s);
+    return floor + (store_head(s) - floor) / 8;
+}
+
+static void spare(struct store *s, rv_t rv)
+{
+    int64_t second = clock_mono(s->clock) / 1000;
+    pthread_mutex_lock(&s->mu);
+    struct spared *at = &s->spared[second % (SPARE_S + 1)];
+    if (at->second != second) {
+        *at = (struct spared){.second = second, .lowest = rv};
+    }
+    at->lowest = rv < at->lowest ? rv : at->lowest;
+    pthread_mutex_unlock(&s->mu);
+}
+
 enum errc store_open(const struct store_options *opt, struct store **ret, struct err *err)
 {
     struct store *s = mem_zalloc(sizeof *s);
@@ -41,6 +60,9 @@ enum errc store_open(const struct store_options *opt, struct store **ret, struct
     s->opened = clock_mono(s->clock);
     memcpy(s->ages, s->engine->ages, sizeof(s->ages));
     s->n_ages = s->engine->n_ages;
+    for (size_t i = 0; i <= SPARE_S; i++) {
+        s->spared[i].lowest = RV_MAX;
+    }
     s->engine->sink = (struct engine_sink){committed, s};
     pthread_mutex_init(&s->mu, NULL);
     LIST_INIT(&s->pins);
@@ -53,6 +75,7 @@ enum errc store_open(const struct store_options *opt, struct store **ret, struct
     atomic_store(&s->floor, s->engine->floor);
     metric_set(M_HEAD, (int64_t)s->engine->head);
     metric_set(M_FLOOR, (int64_t)s->engine->floor);
+    spare(s, near_floor(s)); /* for all who watched before the start, which was a cut for each */
     enum errc rc = writer_start(s, &s->writer, err);
     if (rc == OK) {
         rc = reader_start(s, &s->reader, err);
@@ -344,20 +367,11 @@ rv_t store_pinned(struct store *s)
 
 void store_spare(struct store *s, rv_t told, rv_t before)
 {
-    rv_t floor = store_floor(s);
-    rv_t near = floor + (store_head(s) - floor) / 8;
+    rv_t near = near_floor(s);
     rv_t rv = before >= near ? before : told; /* what was sent last may not have come */
-    if (rv < near) {
-        return;
+    if (rv >= near) {
+        spare(s, rv);
     }
-    int64_t second = clock_mono(s->clock) / 1000;
-    pthread_mutex_lock(&s->mu);
-    struct spared *at = &s->spared[second % (SPARE_S + 1)];
-    if (at->lowest == 0 || at->second != second) {
-        *at = (struct spared){.second = second, .lowest = rv};
-    }
-    at->lowest = rv < at->lowest ? rv : at->lowest;
-    pthread_mutex_unlock(&s->mu);
 }
 
 rv_t store_spared(struct store *s)
@@ -367,7 +381,7 @@ rv_t store_spared(struct store *s)
     pthread_mutex_lock(&s->mu);
     for (size_t i = 0; i <= SPARE_S; i++) {
         const struct spared *at = &s->spared[i];
-        if (at->lowest != 0 && second - at->second <= SPARE_S && at->lowest < lowest) {
+        if (second - at->second <= SPARE_S && at->lowest < lowest) {
             lowest = at->lowest;
         }
     }

@@ -70,7 +70,8 @@ rv_t store_floor(const struct store *s);
 rv_t store_brink(const struct store *s);
 /* The watch of a client was cut off which was told `told` last, and `before` before that. What it
  * needs to resume is spared for SPARE_S, by the limits of events and of age, unless it is near the
- * floor as it is: so nobody holds the history up by coming and going. */
+ * floor as it is: so nobody holds the history up by coming and going. A start spares the same for
+ * whoever watched before it. */
 void store_spare(struct store *s, rv_t told, rv_t before);
 /* Writes submitted from now on are refused with ERR_DRAINING. */
 void store_drain(struct store *s);

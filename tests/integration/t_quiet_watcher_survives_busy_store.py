@@ -179,6 +179,38 @@ def a_quiet_watch_that_is_cut_resumes_however_short_the_history(t):
 
 
 @test
+def a_quiet_watch_resumes_after_a_restart_however_short_the_history(t):
+    """The server that starts knows of no watch, yet leaves its clients the time to come back."""
+    server = Server(t, "--history-events", 200).start()
+    client = server.client()
+    client.put("quiet", {"n": 1})
+    load(t, Cli(server.unix), 1000, "before")
+    stream = client.watch(Sel("objects", "default", "quiet"))
+    stream.until_synced()
+    for n in range(2, 12):
+        server.kill()
+        begin = time.monotonic()
+        server.start()
+        load(t, Cli(server.unix), 1000, "after")
+        stream = server.client().watch(Sel("objects", "default", "quiet"), start=stream.position)
+        try:
+            stream.started()
+            client.put("quiet", {"n": n}, wait=True)
+            eq(stream.event().object.json.count(f'"n":{n}'), 1, "the change that it shows")
+        except AssertionError:
+            if time.monotonic() - begin < 2:
+                raise
+            t.note(f"too busy: {stream.error}")
+            stream = server.client().watch(Sel("objects", "default", "quiet"))
+            stream.until_synced()
+            continue
+        wait_until("the history is as short as it is to be", lambda: (
+            client.status().history_events <= 225), 20)
+        return
+    raise AssertionError("the machine was too busy to see anything")
+
+
+@test
 def quiet_watches_get_no_more_bookmarks_than_they_need(t):
     server = Server(t, "--history-events", 1000, "--bookmark-interval", "1h").start()
     client = server.client()
