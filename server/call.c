@@ -19,6 +19,8 @@
 #define ARENA_BASE     (64 * 1024)
 /* Below it a copy is cheaper than giving the buffer away. */
 #define COPY_MAX 1024
+/* Answers up to here are bounded by the number of calls. */
+#define SMALL_ANSWER 4096
 
 struct call *call_new(struct server *srv, const struct method *m)
 {
@@ -163,6 +165,9 @@ void call_reply(struct call *c, struct buf *message)
         return;
     }
     c->on_answered.fn = answered;
+    if (message->n > SMALL_ANSWER) {
+        guard_answer(c->srv->guard, &c->visit, message->n);
+    }
     grpc_slice s = call_slice(message);
     grpc_byte_buffer *b = grpc_raw_byte_buffer_create(&s, 1);
     grpc_slice_unref(s);

@@ -8,7 +8,8 @@
  * (4) Calls of all connections that are no watches are bounded together; above that, the connection
  *     with the most of them goes.
  * (5) A call whose request is not complete does not come to us, yet it is there: those are counted
- *     by the frames. */
+ *     by the frames.
+ * (6) Answers wait here until the peer makes room for them, which it may never do. */
 #include "server/guard.h"
 
 #include <errno.h>
@@ -31,13 +32,16 @@
 #define CANCELS_MAX      (2 * CONNECTION_STREAMS_MAX)
 #define CANCELS_PER_S    (CONNECTION_STREAMS_MAX / 4)
 #define OPEN_TOGETHER    (4 * CONNECTION_STREAMS_MAX)
-#define METADATA_ENTRIES 16 /* more, or larger ones, count as another call */
+#define ANSWERS_MAX      ((uint64_t)256 << 20) /* (6): bytes of a connection */
+#define ANSWERS_TOGETHER ((uint64_t)1 << 30)   /* and of all */
+#define METADATA_ENTRIES 16                    /* more, or larger ones, count as another call */
 #define METADATA_BYTES   8192
 
 struct guest {
     uint32_t open;      /* weights of its calls */
     uint32_t unbounded; /* those of them that count for (4) */
     uint32_t cancels;   /* (2) */
+    uint64_t answers;   /* (6) */
     mono_ms_t drained;  /* when the bucket last lost some */
     struct frames frames;
     uint32_t unended; /* requests, as counted */
@@ -51,7 +55,8 @@ struct guard {
     pthread_mutex_t mu; /* taken alone */
     struct guest *by_fd;
     size_t cap;
-    uint64_t unbounded; /* of all guests */
+    uint64_t unbounded; /* of all guests, but those cut off */
+    uint64_t answers;   /* the same */
     _Atomic uint32_t turn;
 };
 
@@ -124,14 +129,20 @@ static ino_t socket_of(int fd)
     return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) ? st.st_ino : 0;
 }
 
-/* What it still has is about to go, and does not count for (4) any more. */
+static void forget(struct guard *g, struct guest *c)
+{
+    c->cut = true;
+    g->unbounded -= c->unbounded;
+    g->answers -= c->answers;
+}
+
+/* What it still has is about to go, and does not count for (4) and (6) any more. */
 static void cut(struct guard *g, struct guest *c, int fd, const char *why)
 {
     if (c->cut) {
         return;
     }
-    c->cut = true;
-    g->unbounded -= c->unbounded;
+    forget(g, c);
     struct peer peer;
     CLEANUP(buf_fini) struct buf name;
     buf_init(&name, 128);
@@ -163,8 +174,7 @@ static void cut_worst(struct guard *g)
             return;
         }
         end_frames(g, c);
-        g->unbounded -= c->unbounded;
-        c->cut = true;
+        forget(g, c);
     }
 }
 
@@ -284,6 +294,36 @@ void guard_bounded(struct guard *g, struct visit *v)
     v->bounded = true;
 }
 
+/* (6) The one with the most. */
+static void cut_unread(struct guard *g)
+{
+    size_t worst = 0;
+    for (size_t i = 1; i < g->cap; i++) {
+        uint64_t most = worst != 0 ? g->by_fd[worst].answers : 0;
+        if (!g->by_fd[i].cut && g->by_fd[i].answers > most) {
+            worst = i;
+        }
+    }
+    if (worst != 0) {
+        cut(g, &g->by_fd[worst], (int)worst, "all connections together leave too much unread");
+    }
+}
+
+void guard_answer(struct guard *g, struct visit *v, size_t bytes)
+{
+    pthread_mutex_lock(&g->mu);
+    struct guest *c = guest_of(g, v->fd);
+    v->answer = bytes;
+    c->answers += bytes;
+    g->answers += c->cut ? 0 : bytes;
+    if (v->fd > 0 && c->answers > ANSWERS_MAX) {
+        cut(g, c, v->fd, "it leaves too much unread");
+    } else if (g->answers > ANSWERS_TOGETHER) {
+        cut_unread(g);
+    }
+    pthread_mutex_unlock(&g->mu);
+}
+
 /* (2) */
 static void count_cancel(struct guard *g, struct guest *c, int fd, mono_ms_t now)
 {
@@ -302,6 +342,8 @@ void guard_leave(struct guard *g, const struct visit *v, bool cancelled, mono_ms
     pthread_mutex_lock(&g->mu);
     struct guest *c = guest_of(g, v->fd);
     c->open -= v->weight;
+    c->answers -= v->answer;
+    g->answers -= c->cut ? 0 : v->answer;
     if (!v->bounded) {
         count(g, c, 0, v->weight);
     }

@@ -36,11 +36,15 @@ struct visit {
     int fd;          /* 0: of no connection that is known */
     uint32_t weight; /* 1, and more for uncommonly large metadata */
     bool bounded;    /* there is another limit for calls like it */
+    size_t answer;   /* bytes of it that wait to be read */
 };
 
 struct visit guard_enter(struct guard *g, grpc_call *call, const grpc_metadata_array *metadata);
 /* From now on it counts for its connection only, not for the server: it is a watch. */
 void guard_bounded(struct guard *g, struct visit *v);
+/* So many bytes of answer are on their way until it is left. A connection is cut off whose peer
+ * lets too many lie. */
+void guard_answer(struct guard *g, struct visit *v, size_t bytes);
 void guard_leave(struct guard *g, const struct visit *v, bool cancelled, mono_ms_t now);
 
 /* gRPC core reads from its sockets by this name, so that it sees nothing which was not looked at

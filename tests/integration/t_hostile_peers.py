@@ -13,6 +13,7 @@ from watchtest import *
 CALLS = rounds(300_000, long=300_000, short=100_000)
 GROWTH = 300_000_000
 PUT, SUBSCRIBE = "/watch.v1.ObjectService/Put", "/watch.v1.WatchService/Subscribe"
+GET = "/watch.v1.ObjectService/Get"
 
 
 def frame(kind, flags, stream, payload=b""):
@@ -109,7 +110,7 @@ def counter(client, name):
     return int(re.search(rf"^{name} (\d+)", client.call("Metrics", timeout=10 * SLOW).text, re.M)[1])
 
 
-def flooded(t, server, client, floods):
+def flooded(t, server, client, floods, growth=GROWTH):
     """All of `floods`, at once: [(address, data)]."""
     others = Others(t, client)
     wait_until("the honest client is served", lambda: others.n > 3 or others.error)
@@ -119,16 +120,41 @@ def flooded(t, server, client, floods):
     end = time.monotonic() + 60 * SLOW
     while not all(f.closed.is_set() for f in running) and time.monotonic() < end:
         peak = max(peak, server.rss())
-        assert peak - before < GROWTH * SLOW, f"memory grew from {before} to {peak}"
+        assert peak - before < growth * SLOW, f"memory grew from {before} to {peak}"
         time.sleep(0.01)
     assert all(f.closed.is_set() for f in running), "a flooding connection is still open"
     peak = max(peak, server.rss())
     others.stop()
-    assert peak - before < GROWTH * SLOW, f"memory grew from {before} to {peak}"
+    assert peak - before < growth * SLOW, f"memory grew from {before} to {peak}"
     assert others.worst < 10 * SLOW, f"an honest put took {others.worst:.1f} s"
     eq(counter(client, "watchd_connections_cut_total"), cut + len(floods))
     eq(server.log().count("a connection was cut off"), cut + len(floods))
     return f"resident {before / 1e6:.0f} -> {peak / 1e6:.0f} MB, slowest put of others {others.worst * 1e3:.0f} ms"
+
+
+def unread_gets(name, n):
+    """Gets whose answers have no room to come: the window of each stream is 0, and stays so."""
+    key = b"\x0a\x07objects\x12\x07default\x1a" + bytes((len(name),)) + name.encode()
+    message = b"\x0a" + bytes((len(key),)) + key
+    headers = b"\x83\x86" + b"".join(literal(k, v) for k, v in (
+        (b":path", GET.encode()), (b":authority", b"x"), (b"te", b"trailers"),
+        (b"content-type", b"application/grpc")))
+    out = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", frame(4, 0, 0, struct.pack(">HI", 4, 0))]
+    for i in range(n):
+        out.append(frame(1, 4, 1 + 2 * i, b"\x83\x86\xc1\xc0\xbf\xbe" if i else headers))
+        out.append(frame(0, 1, 1 + 2 * i, b"\0" + struct.pack(">I", len(message)) + message))
+    return b"".join(out)
+
+
+@test
+def answers_that_nobody_reads(t):
+    """Each is a megabyte, and 256 of those are too much."""
+    server = Server(t).start()
+    client = server.client()
+    client.put("big", {"text": "x" * 1_000_000})
+    note = flooded(t, server, client, [(server.unix, unread_gets("big", 1500))], growth=700_000_000)
+    client.get("big")
+    return note
 
 
 @test
