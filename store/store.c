@@ -75,7 +75,9 @@ enum errc store_open(const struct store_options *opt, struct store **ret, struct
     atomic_store(&s->floor, s->engine->floor);
     metric_set(M_HEAD, (int64_t)s->engine->head);
     metric_set(M_FLOOR, (int64_t)s->engine->floor);
-    spare(s, near_floor(s)); /* for all who watched before the start, which was a cut for each */
+    if (s->engine->head != 0) {
+        spare(s, near_floor(s)); /* for all who watched before the start, a cut for each */
+    }
     enum errc rc = writer_start(s, &s->writer, err);
     if (rc == OK) {
         rc = reader_start(s, &s->reader, err);
