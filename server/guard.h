@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The guard: counts what each connection has open here, and cuts one off that has more open, or
- * cancels more, than an honest client can. For gRPC core has no bound of its own: a peer that did
- * not acknowledge our settings may open as many streams as it likes, each costs 13 KB until we let
- * go of it, and one that was reset at once costs as much. It does not matter who the peer is: this
- * comes before any look at tokens.
- * Owned by the server; one at a time. Threads: any.
- * See: CVE-2023-44487; RFC 9113, 10.5. */
+/* The guard: counts what each connection has open here, and cuts one off that has more open,
+ * cancels more, or leaves more unread, than an honest client can. For gRPC core has no bound of its
+ * own: a peer that did not acknowledge our settings may open as many streams as it likes, each
+ * costs 13 KB until we let go of it, and one that was reset at once costs as much. It does not
+ * matter who the peer is: this comes before any look at tokens. Owned by the server; one at a time.
+ * Threads: any. See: CVE-2023-44487; RFC 9113, 10.5. */
 #ifndef WATCHD_SERVER_GUARD_H
 #define WATCHD_SERVER_GUARD_H
 
