@@ -9,8 +9,9 @@
 #define PREFACE    24 /* "PRI * HTTP/2.0 …" */
 #define COST_BYTES 1024
 #define END_STREAM 1
+#define ACK        1
 
-enum frame_kind { DATA = 0, HEADERS = 1, RST_STREAM = 3, CONTINUATION = 9 };
+enum frame_kind { DATA = 0, HEADERS = 1, RST_STREAM = 3, PING = 6, CONTINUATION = 9 };
 
 void frames_init(struct frames *f, size_t max)
 {
@@ -58,6 +59,9 @@ static void take_head(struct frames *f)
     f->skip = u32(f->head) >> 8;
     if (kind == HEADERS || kind == CONTINUATION) {
         f->cost += 1 + f->skip / COST_BYTES;
+    }
+    if (kind == PING && (f->head[4] & ACK) == 0) {
+        f->pings++;
     }
     if (kind == HEADERS && stream > f->last) {
         f->last = stream;

@@ -9,7 +9,9 @@
  *     with the most of them goes.
  * (5) A call whose request is not complete does not come to us, yet it is there: those are counted
  *     by the frames.
- * (6) Answers wait here until the peer makes room for them, which it may never do. */
+ * (6) A peer waits for the answer to its ping before it sends another. What gRPC core holds against
+ *     each that comes too early is quadratic in those it reads at once.
+ * (7) Answers wait here until the peer makes room for them, which it may never do. */
 #include "server/guard.h"
 
 #include <errno.h>
@@ -32,7 +34,8 @@
 #define CANCELS_MAX      (2 * CONNECTION_STREAMS_MAX)
 #define CANCELS_PER_S    (CONNECTION_STREAMS_MAX / 4)
 #define OPEN_TOGETHER    (4 * CONNECTION_STREAMS_MAX)
-#define ANSWERS_MAX      ((uint64_t)256 << 20) /* (6): bytes of a connection */
+#define PINGS_MAX        32                    /* (6): read at once */
+#define ANSWERS_MAX      ((uint64_t)256 << 20) /* (7): bytes of a connection */
 #define ANSWERS_TOGETHER ((uint64_t)1 << 30)   /* and of all */
 #define METADATA_ENTRIES 16                    /* more, or larger ones, count as another call */
 #define METADATA_BYTES   8192
@@ -41,7 +44,7 @@ struct guest {
     uint32_t open;      /* weights of its calls */
     uint32_t unbounded; /* those of them that count for (4) */
     uint32_t cancels;   /* (2) */
-    uint64_t answers;   /* (6) */
+    uint64_t answers;   /* (7) */
     mono_ms_t drained;  /* when the bucket last lost some */
     struct frames frames;
     uint32_t unended; /* requests, as counted */
@@ -136,7 +139,7 @@ static void forget(struct guard *g, struct guest *c)
     g->answers -= c->answers;
 }
 
-/* What it still has is about to go, and does not count for (4) and (6) any more. */
+/* What it still has is about to go, and does not count for (4) and (7) any more. */
 static void cut(struct guard *g, struct guest *c, int fd, const char *why)
 {
     if (c->cut) {
@@ -196,7 +199,7 @@ void guard_connected(struct guard *g, int fd)
     pthread_mutex_unlock(&g->mu);
 }
 
-/* (3), (5) False: the connection is cut off. */
+/* (3), (5), (6) False: the connection is cut off. */
 static bool pass(struct guard *g, struct guest *c, int fd, const struct msghdr *m, size_t n)
 {
     uint32_t turn = atomic_load_explicit(&g->turn, memory_order_relaxed);
@@ -204,6 +207,7 @@ static bool pass(struct guard *g, struct guest *c, int fd, const struct msghdr *
         c->turn = turn;
         c->frames.cost = 0;
     }
+    c->frames.pings = 0;
     bool few = true;
     for (size_t i = 0; i < m->msg_iovlen && n > 0 && few; i++) {
         const struct iovec *v = &m->msg_iov[i];
@@ -214,6 +218,8 @@ static bool pass(struct guard *g, struct guest *c, int fd, const struct msghdr *
     count_unended(g, c);
     if (c->frames.cost > OPEN_MAX) {
         cut(g, c, fd, "it begins more calls at once than it may have open");
+    } else if (c->frames.pings > PINGS_MAX) {
+        cut(g, c, fd, "it sends pings without end");
     } else if (!few || c->open + c->unended > OPEN_MAX) {
         cut(g, c, fd, "it has too many calls open");
     } else {
@@ -294,7 +300,7 @@ void guard_bounded(struct guard *g, struct visit *v)
     v->bounded = true;
 }
 
-/* (6) The one with the most. */
+/* (7) The one with the most. */
 static void cut_unread(struct guard *g)
 {
     size_t worst = 0;

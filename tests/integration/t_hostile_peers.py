@@ -268,6 +268,14 @@ def a_connection_closed_by_grpc_core_takes_its_requests_along(t):
 
 
 @test
+def pings_without_end(t):
+    """gRPC core would go through all that it has read, at a cost that grows with their square."""
+    server = Server(t).start()
+    pings = calls(GET, NOTHING, 0) + frame(6, 0, 0, b"12345678") * 20_000
+    t.note(flooded(t, server, server.client(), [(server.address, pings)] * 20))
+
+
+@test
 def calls_that_grpc_core_ends_by_itself(t):
     """Messages that are too large do not come to us. One after the other they are no flood, also
     where nobody else calls."""

@@ -17,7 +17,7 @@ static size_t add(size_t at, uint8_t kind, uint8_t flags, uint8_t stream, size_t
     return at + sizeof(head) + n;
 }
 
-/* Cost 8; unended are 3, 9. */
+/* Cost 8; unended are 3, 9; one ping wants an answer. */
 static size_t connection(void)
 {
     memset(text, 1, 24);
@@ -34,6 +34,8 @@ static size_t connection(void)
     at = add(at, 3, 0, 7, 4);     /* again */
     at = add(at, 1, 4, 9, 0);     /* HEADERS: 1 */
     at = add(at, 8, 0, 9, 4);     /* WINDOW_UPDATE */
+    at = add(at, 6, 0, 0, 8);     /* PING */
+    at = add(at, 6, 1, 0, 8);     /* its answer */
     return at;
 }
 
@@ -48,6 +50,7 @@ static void pieces_make_no_difference(void **state)
             assert_true(frames_pass(&f, text + at, n - at < step ? n - at : step));
         }
         assert_int_equal(f.cost, 8);
+        assert_int_equal(f.pings, 1);
         assert_int_equal(f.n_unended, 2);
         assert_int_equal(f.unended[0], 3);
         assert_int_equal(f.unended[1], 9);
