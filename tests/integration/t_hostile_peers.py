@@ -10,7 +10,7 @@ import time
 
 from watchtest import *
 
-CALLS = rounds(300_000, long=300_000, short=100_000)
+CALLS = rounds(300_000, long=300_000, short=50_000)
 GROWTH = 300_000_000
 PUT, SUBSCRIBE = "/watch.v1.ObjectService/Put", "/watch.v1.WatchService/Subscribe"
 GET = "/watch.v1.ObjectService/Get"

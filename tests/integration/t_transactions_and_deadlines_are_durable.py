@@ -190,7 +190,7 @@ def over_losses_of_power(t):
     server = Server(t)
     die = PowerLoss(t, server, operations=2000)
     server.start()
-    transactors, _ = work(t, server, rounds(30, long=300, short=5), lambda _: die())
+    transactors, _ = work(t, server, rounds(20, long=300, short=5), lambda _: die())
     server.restart()
     for transactor in transactors:
         transactor.check(server.client())
