@@ -22,10 +22,11 @@
 /* Answers up to here are bounded by the number of calls. */
 #define SMALL_ANSWER 4096
 
-struct call *call_new(struct server *srv, const struct method *m)
+struct call *call_new(struct server *srv, struct lane *l, const struct method *m)
 {
     struct call *c = mem_zalloc(sizeof(*c));
     c->srv = srv;
+    c->lane = l;
     c->method = m;
     c->caller.token = -1;
     c->flat = grpc_empty_slice();
@@ -39,9 +40,6 @@ struct call *call_new(struct server *srv, const struct method *m)
 void call_free(struct call *c)
 {
     struct rpc *rpc = c->srv->rpc;
-    if (c->fanout != NULL) {
-        fanout_unexpect(c->fanout);
-    }
     if (c->release != NULL) {
         c->release(c);
     }
@@ -132,7 +130,7 @@ static void answered(struct tag *t, bool ok)
 {
     (void)ok;
     struct call *c = CONTAINER(t, struct call, on_answered);
-    if (c->fanout != NULL) {
+    if (c->method != NULL && c->method->kind == METHOD_SUBSCRIBE) {
         call_return(c, free_here); /* its queue is read by another thread */
     } else {
         call_free(c);

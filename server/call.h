@@ -17,6 +17,7 @@
 #include "store/base/arena.h"
 
 struct call;
+struct lane;
 struct wire_more;
 
 enum method_kind {
@@ -46,7 +47,7 @@ struct call {
     void (*then)(struct task *t); /* call_return's */
     struct server *srv;
     const struct method *method; /* NULL: no method of ours */
-    struct fanout *fanout;       /* METHOD_SUBSCRIBE: whose queue the call is bound to */
+    struct lane *lane;           /* of its connection */
     grpc_call *grpc;
     grpc_call_details details; /* without a method: what was asked for */
     grpc_metadata_array metadata;
@@ -61,8 +62,8 @@ struct call {
     int cancelled;
 };
 
-/* To be given to gRPC core as a place for one request. */
-struct call *call_new(struct server *srv, const struct method *m);
+/* A place for one request, to be given to gRPC core; call_free is what lets go of it. */
+struct call *call_new(struct server *srv, struct lane *l, const struct method *m);
 void call_free(struct call *c);
 /* A request arrived in it: checks the caller, then runs the handler. */
 void call_begin(struct call *c);

@@ -9,9 +9,9 @@
 
 #define WORD_BITS 64
 
-void conns_init(struct conns *cs, bool down)
+void conns_init(struct conns *cs)
 {
-    *cs = (struct conns){.down = down};
+    *cs = (struct conns){0};
 }
 
 void conns_fini(struct conns *cs)
@@ -21,25 +21,10 @@ void conns_fini(struct conns *cs)
     *cs = (struct conns){0};
 }
 
-static void make_room(struct conns *cs, size_t fd)
-{
-    if (fd < cs->cap) {
-        return;
-    }
-    size_t cap = cs->cap == 0 ? WORD_BITS : cs->cap;
-    while (cap <= fd) {
-        cap *= 2;
-    }
-    cs->by_fd = mem_realloc(cs->by_fd, cap * sizeof(*cs->by_fd));
-    cs->ready = mem_realloc(cs->ready, cap / WORD_BITS * sizeof(*cs->ready));
-    memset(cs->by_fd + cs->cap, 0, (cap - cs->cap) * sizeof(*cs->by_fd));
-    memset(cs->ready + cs->cap / WORD_BITS, 0, (cap - cs->cap) / WORD_BITS * sizeof(*cs->ready));
-    cs->cap = cap;
-}
-
 struct conn *conns_join(struct conns *cs, int fd)
 {
-    make_room(cs, (size_t)fd);
+    cs->by_fd = mem_reach(cs->by_fd, &cs->cap, (size_t)fd, sizeof(struct conn *));
+    cs->ready = mem_reach(cs->ready, &cs->words, (size_t)fd / WORD_BITS, sizeof(uint64_t));
     struct conn *c = cs->by_fd[fd];
     if (c == NULL) {
         c = mem_zalloc(sizeof(*c));
@@ -86,27 +71,15 @@ void conns_remove_ready(struct conns *cs, struct stream *s)
 }
 
 /* The first set bit at or above `from`, of the whole turn; there is one. */
-static size_t next_up(const struct conns *cs, size_t from)
+static size_t next_ready(const struct conns *cs, size_t from)
 {
-    size_t words = cs->cap / WORD_BITS, at = from / WORD_BITS % words;
+    size_t at = from / WORD_BITS % cs->words;
     uint64_t word = cs->ready[at] & (~UINT64_C(0) << (from % WORD_BITS));
     while (word == 0) {
-        at = (at + 1) % words;
+        at = (at + 1) % cs->words;
         word = cs->ready[at];
     }
     return at * WORD_BITS + (size_t)__builtin_ctzll(word);
-}
-
-/* The first set bit below `from`, of the whole turn; there is one. */
-static size_t next_down(const struct conns *cs, size_t from)
-{
-    size_t words = cs->cap / WORD_BITS, at = from / WORD_BITS % words;
-    uint64_t word = cs->ready[at] & ((UINT64_C(1) << (from % WORD_BITS)) - 1);
-    while (word == 0) {
-        at = (at + words - 1) % words;
-        word = cs->ready[at];
-    }
-    return at * WORD_BITS + WORD_BITS - 1 - (size_t)__builtin_clzll(word);
 }
 
 struct conn *conns_next(struct conns *cs)
@@ -114,6 +87,6 @@ struct conn *conns_next(struct conns *cs)
     if (cs->n_ready == 0) {
         return NULL;
     }
-    cs->at = cs->down ? next_down(cs, cs->at) : next_up(cs, cs->at + 1);
+    cs->at = next_ready(cs, cs->at + 1);
     return cs->by_fd[cs->at];
 }

@@ -24,15 +24,13 @@ struct conn {
 
 struct conns {
     struct conn **by_fd;
-    uint64_t *ready; /* a bit for each descriptor: there are ready streams */
-    size_t cap;      /* descriptors, a multiple of 64 */
-    size_t n_ready;  /* connections */
-    size_t at;       /* the one that was served last */
-    bool down;       /* which way the turn goes */
+    uint64_t *ready;   /* a bit for each descriptor: there are ready streams */
+    size_t cap, words; /* of the two */
+    size_t n_ready;    /* connections */
+    size_t at;         /* the one that was served last */
 };
 
-/* Two threads that serve the same connections should go opposite ways: so they meet seldom. */
-void conns_init(struct conns *cs, bool down);
+void conns_init(struct conns *cs);
 void conns_fini(struct conns *cs);
 
 /* A stream of this connection begins, or ends. */

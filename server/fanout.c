@@ -45,21 +45,6 @@ struct loop *fanout_loop(struct fanout *f)
     return &f->loop;
 }
 
-int fanout_load(const struct fanout *f)
-{
-    return atomic_load_explicit(&f->load, memory_order_relaxed);
-}
-
-void fanout_expect(struct fanout *f)
-{
-    atomic_fetch_add_explicit(&f->load, 1, memory_order_relaxed);
-}
-
-void fanout_unexpect(struct fanout *f)
-{
-    atomic_fetch_sub_explicit(&f->load, 1, memory_order_relaxed);
-}
-
 void fanout_note_stalled(struct fanout *f)
 {
     const struct stream *s = TAILQ_FIRST(&f->sending);
@@ -78,7 +63,7 @@ static void turn_wanted(void *arg)
     }
 }
 
-struct fanout *fanout_new(struct server *srv, bool down)
+struct fanout *fanout_new(struct server *srv)
 {
     struct fanout *f = mem_zalloc(sizeof(*f));
     f->srv = srv;
@@ -86,7 +71,7 @@ struct fanout *fanout_new(struct server *srv, bool down)
     registry_init(&f->registry, (size_t)srv->config->max_watches / srv->n_fanouts);
     timers_init(&f->timers);
     timers_init(&f->marks);
-    conns_init(&f->conns, down);
+    conns_init(&f->conns);
     TAILQ_INIT(&f->sending);
     atomic_init(&f->stalled_since, INT64_MAX);
     f->message = grpc_raw_byte_buffer_create(NULL, 0);

@@ -34,7 +34,6 @@ struct fanout {
     grpc_byte_buffer *message;     /* empty between sends: the batch takes its slices */
     struct buf head;               /* what a message begins with */
     _Atomic size_t streams;        /* not yet freed */
-    _Atomic int32_t load;          /* streams, and calls that may become one */
     _Atomic int64_t stalled_since; /* sent_at of the first in `sending`; INT64_MAX: none */
     _Atomic bool turn_due;         /* the watch set asked for a turn */
     enum fanout_phase phase;
@@ -54,8 +53,7 @@ struct fanout {
 };
 
 /* Threads: main. The store is open. */
-/* `down`: which way it goes over connections; see conns.h. */
-struct fanout *fanout_new(struct server *srv, bool down);
+struct fanout *fanout_new(struct server *srv);
 void fanout_start(struct fanout *f);
 /* After the last stream is gone: ends the thread. */
 void fanout_stop(struct fanout *f);
@@ -68,9 +66,6 @@ struct loop *fanout_loop(struct fanout *f);
  * told to go away yet. Then they all end with DRAINING, at once. */
 void fanout_freeze(struct fanout *f, void (*done)(struct task *t));
 void fanout_drain(struct fanout *f, void (*done)(struct task *t));
-int fanout_load(const struct fanout *f);
-void fanout_expect(struct fanout *f);
-void fanout_unexpect(struct fanout *f);
 
 /* For streams: what is on its way has changed. */
 void fanout_note_stalled(struct fanout *f);

@@ -89,17 +89,8 @@ void guard_free(struct guard *g)
 
 static struct guest *guest_of(struct guard *g, int fd)
 {
-    size_t at = (size_t)fd;
-    if (at >= g->cap) {
-        size_t cap = g->cap == 0 ? 64 : g->cap;
-        while (cap <= at) {
-            cap *= 2;
-        }
-        g->by_fd = mem_realloc(g->by_fd, cap * sizeof(*g->by_fd));
-        memset(g->by_fd + g->cap, 0, (cap - g->cap) * sizeof(*g->by_fd));
-        g->cap = cap;
-    }
-    return &g->by_fd[at];
+    g->by_fd = mem_reach(g->by_fd, &g->cap, (size_t)fd, sizeof(*g->by_fd));
+    return &g->by_fd[fd];
 }
 
 /* For (4) it has `more` and no longer `less`. */

@@ -147,7 +147,7 @@ static void start_rpc(struct program *p)
     srv->n_fanouts = (size_t)p->config.fanout_threads;
     srv->fanouts = mem_zalloc(srv->n_fanouts * sizeof(struct fanout *));
     for (size_t i = 0; i < srv->n_fanouts; i++) {
-        srv->fanouts[i] = fanout_new(srv, i % 2 == 1);
+        srv->fanouts[i] = fanout_new(srv);
     }
     srv->rpc = rpc_new(srv, drained, p);
     for (size_t i = 0; i < srv->n_fanouts; i++) {

@@ -23,28 +23,14 @@ void returns_fini(struct returns *rs)
     *rs = (struct returns){0};
 }
 
-static void make_room(struct returns *rs, size_t fd)
-{
-    if (fd < rs->cap) {
-        return;
-    }
-    size_t cap = rs->cap == 0 ? 64 : rs->cap;
-    while (cap <= fd) {
-        cap *= 2;
-    }
-    rs->by_fd = mem_realloc(rs->by_fd, cap * sizeof(*rs->by_fd));
-    rs->fds = mem_realloc(rs->fds, cap * sizeof(*rs->fds));
-    memset(rs->by_fd + rs->cap, 0, (cap - rs->cap) * sizeof(*rs->by_fd));
-    rs->cap = cap;
-}
-
 void returns_add(struct returns *rs, int fd, struct task *t)
 {
-    make_room(rs, (size_t)fd);
+    rs->by_fd = mem_reach(rs->by_fd, &rs->cap, (size_t)fd, sizeof(*rs->by_fd));
     struct returned_of *of = &rs->by_fd[fd];
     t->next = NULL;
     if (of->first == NULL) {
         of->first = t;
+        rs->fds = mem_reach(rs->fds, &rs->cap_fds, rs->n_fds, sizeof(*rs->fds));
         rs->fds[rs->n_fds++] = fd;
     } else {
         of->last->next = t;

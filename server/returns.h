@@ -16,7 +16,7 @@ struct returns {
     struct returned_of *by_fd;
     size_t cap; /* descriptors */
     int *fds;   /* those with tasks, in the order of their first */
-    size_t n_fds;
+    size_t n_fds, cap_fds;
 };
 
 void returns_init(struct returns *rs);

@@ -137,7 +137,6 @@ static void unref(struct stream *s)
     free(s->end);
     free(s);
     atomic_fetch_sub(&f->streams, 1);
-    fanout_unexpect(f);
     atomic_fetch_sub(&f->srv->watches, 1);
     atomic_fetch_add(&f->srv->streams_freed, 1);
 }

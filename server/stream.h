@@ -88,8 +88,8 @@ struct stream {
     bool end_bookmark;     /* while CLOSING */
 };
 
-/* Takes the gRPC call, which is bound to the owner's queue, and one of the owner's expected calls.
- * The caller fills ask, client_id, peer, interval_ms and token, then submits. */
+/* Takes the gRPC call, which is bound to the owner's queue. The caller fills ask, client_id, peer,
+ * interval_ms and token, then submits. */
 struct stream *stream_new(struct fanout *owner, grpc_call *call);
 void stream_submit(struct stream *s);
 

@@ -6,6 +6,7 @@
 
 #include "proto/wire.h"
 #include "server/fanout.h"
+#include "server/lane.h"
 #include "server/rpc.h"
 #include "server/services.h"
 #include "store/base/metric.h"
@@ -57,7 +58,7 @@ static enum errc fill_ask(struct call *c, const struct wire_subscribe_request *r
 void watch_subscribe(struct call *c, struct str in)
 {
     struct wire_subscribe_request req = {0};
-    struct stream *s = stream_new(c->fanout, c->grpc);
+    struct stream *s = stream_new(c->lane->fanout, c->grpc);
     struct err err = {0};
     enum errc e = wire_read_subscribe_request(&c->arena, in, &req, &err);
     if (e == OK) {
@@ -70,7 +71,6 @@ void watch_subscribe(struct call *c, struct str in)
         s->interval_ms = req.bookmark_interval_ms;
         s->token = c->caller.token;
     }
-    c->fanout = NULL; /* the stream is what was expected */
     (void)call_release(c, &s->visit);
     if (e == OK) {
         peer_of_socket(s->visit.fd, &s->peer);

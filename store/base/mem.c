@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REACH_MIN 8
+
 static void *check(void *p, size_t n)
 {
     if (p == NULL) {
@@ -34,6 +36,21 @@ void *mem_zalloc(size_t n)
 void *mem_realloc(void *p, size_t n)
 {
     return check(realloc(p, at_least_one(n)), n);
+}
+
+void *mem_reach(void *p, size_t *cap, size_t at, size_t size)
+{
+    if (at < *cap) {
+        return p;
+    }
+    size_t n = *cap != 0 ? *cap : REACH_MIN;
+    while (n <= at) {
+        n *= 2;
+    }
+    char *grown = mem_realloc(p, n * size);
+    memset(grown + *cap * size, 0, (n - *cap) * size);
+    *cap = n;
+    return grown;
 }
 
 char *mem_strdup(const char *s)

@@ -27,6 +27,9 @@
 void *mem_alloc(size_t n) __attribute__((malloc));
 void *mem_zalloc(size_t n) __attribute__((malloc));
 void *mem_realloc(void *p, size_t n);
+/* An array `p` of *cap items of a size, grown so that it has the item `at`; new items are cleared.
+ */
+void *mem_reach(void *p, size_t *cap, size_t at, size_t size) NODISCARD;
 char *mem_strdup(const char *s) __attribute__((malloc));
 void *mem_dup(const void *p, size_t n) __attribute__((malloc));
 char *mem_printf(const char *fmt, ...) PRINTF_LIKE(1, 2);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ready streams are served connection by connection, each in its turn, whichever way it goes. */
+/* Ready streams are served connection by connection, each in its turn. */
 #include "server/conns.h"
 #include "server/stream.h"
 #include "tests/unit/check.h"
@@ -28,45 +28,43 @@ static void each_ready_connection_has_its_turn(void **state)
     (void)state;
     static const int fds[] = {3, 63, 64, 200, 1000};
     enum { N = sizeof(fds) / sizeof(fds[0]) };
-    for (int down = 0; down < 2; down++) {
-        struct conns cs;
-        struct stream *s[N];
-        conns_init(&cs, down != 0);
-        assert_null(conns_next(&cs));
-        for (int i = 0; i < N; i++) {
-            s[i] = join(&cs, fds[i]);
-        }
-        assert_null(conns_next(&cs));
-        for (int i = 0; i < N; i++) {
-            conns_add_ready(&cs, s[i]);
-        }
-        for (int round = 0; round < 3; round++) {
-            for (int i = 0; i < N; i++) {
-                assert_int_equal(next_fd(&cs), fds[down != 0 ? N - 1 - i : i]);
-            }
-        }
-        conns_remove_ready(&cs, s[2]);
-        for (int i = 0; i < N; i++) {
-            if (i != 2) {
-                assert_int_equal(next_fd(&cs), fds[down != 0 ? N - 1 - i : i]);
-            }
-        }
-        for (int i = 0; i < N; i++) {
-            if (i != 2) {
-                conns_remove_ready(&cs, s[i]);
-            }
-            leave(&cs, s[i]);
-        }
-        assert_null(conns_next(&cs));
-        conns_fini(&cs);
+    struct conns cs;
+    struct stream *s[N];
+    conns_init(&cs);
+    assert_null(conns_next(&cs));
+    for (int i = 0; i < N; i++) {
+        s[i] = join(&cs, fds[i]);
     }
+    assert_null(conns_next(&cs));
+    for (int i = 0; i < N; i++) {
+        conns_add_ready(&cs, s[i]);
+    }
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < N; i++) {
+            assert_int_equal(next_fd(&cs), fds[i]);
+        }
+    }
+    conns_remove_ready(&cs, s[2]);
+    for (int i = 0; i < N; i++) {
+        if (i != 2) {
+            assert_int_equal(next_fd(&cs), fds[i]);
+        }
+    }
+    for (int i = 0; i < N; i++) {
+        if (i != 2) {
+            conns_remove_ready(&cs, s[i]);
+        }
+        leave(&cs, s[i]);
+    }
+    assert_null(conns_next(&cs));
+    conns_fini(&cs);
 }
 
 static void a_connection_s_streams_are_ready_oldest_first(void **state)
 {
     (void)state;
     struct conns cs;
-    conns_init(&cs, false);
+    conns_init(&cs);
     struct stream *a = join(&cs, 7), *b = join(&cs, 7), *other = join(&cs, 9);
     assert_ptr_equal(a->conn, b->conn);
     conns_add_ready(&cs, b);
