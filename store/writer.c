@@ -37,6 +37,7 @@ struct writer {
     struct write_queue queue;
     size_t queued_bytes;
     struct compaction_queue compactions;
+    bool called; /* for what is not in its queue: it does not wait before it has looked */
     bool stopping;
     /* The writer's thread only. */
     size_t deciding; /* writes of the batch that still count as unpublished */
@@ -306,9 +307,10 @@ static void *writer_run(void *arg)
     for (;;) {
         batch_init(b, w->store);
         pthread_mutex_lock(&w->mu);
-        if (STAILQ_EMPTY(&w->queue) && !w->stopping && !more) {
+        if (STAILQ_EMPTY(&w->queue) && !w->called && !w->stopping && !more) {
             wait_for_work(w);
         }
+        w->called = false;
         take(w, b);
         bool stopping = w->stopping;
         pthread_mutex_unlock(&w->mu);
@@ -364,6 +366,13 @@ enum errc writer_submit(struct writer *w, struct write *x, struct err *err)
     return rc;
 }
 
+/* Under w->mu. */
+static void call_writer(struct writer *w)
+{
+    w->called = true;
+    pthread_cond_signal(&w->wake);
+}
+
 enum errc writer_compact(struct writer *w, struct compaction *c, struct err *err)
 {
     if (c->upto > store_head(w->store)) {
@@ -381,7 +390,7 @@ enum errc writer_compact(struct writer *w, struct compaction *c, struct err *err
     bool refused = w->stopping;
     if (!refused) {
         STAILQ_INSERT_TAIL(&w->compactions, c, link);
-        pthread_cond_signal(&w->wake);
+        call_writer(w);
     }
     pthread_mutex_unlock(&w->mu);
     return refused ? err_set(err, ERR_DRAINING, "the server is stopping; try again") : OK;
@@ -403,7 +412,7 @@ void writer_committed(struct writer *w, const struct change *changes, size_t n)
 void writer_wake(struct writer *w)
 {
     pthread_mutex_lock(&w->mu);
-    pthread_cond_signal(&w->wake);
+    call_writer(w);
     pthread_mutex_unlock(&w->mu);
 }
 

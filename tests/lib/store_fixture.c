@@ -160,6 +160,9 @@ void fixture_open(struct fixture *f)
     struct engine *e = NULL;
     enum errc rc = engine_sqlite_open(&eo, &e, &err);
     if (rc == OK) {
+        if (f->adapt != NULL) {
+            f->adapt(e);
+        }
         struct store_options so = f->opt;
         so.engine = e;
         so.codec = &test_codec;

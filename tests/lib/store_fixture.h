@@ -13,6 +13,8 @@ struct fixture {
     struct store_options opt; /* without engine and codec */
     const char *vfs;          /* NULL: the default */
     size_t fold_events;       /* 0: the default */
+    /* Changes the engine before the store gets it. NULL: it stays as it is. */
+    void (*adapt)(struct engine *e);
     struct store *store;
 };
 
