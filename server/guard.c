@@ -33,19 +33,33 @@
 #define OPEN_MAX         (CONNECTION_STREAMS_MAX + CONNECTION_STREAMS_MAX / 4)
 #define CANCELS_MAX      (2 * CONNECTION_STREAMS_MAX)
 #define CANCELS_PER_S    (CONNECTION_STREAMS_MAX / 4)
-#define OPEN_TOGETHER    (4 * CONNECTION_STREAMS_MAX)
 #define PINGS_MAX        32                    /* (6): read at once */
 #define ANSWERS_MAX      ((uint64_t)256 << 20) /* (7): bytes of a connection */
-#define ANSWERS_TOGETHER ((uint64_t)1 << 30)   /* and of all */
 #define METADATA_ENTRIES 16                    /* more, or larger ones, count as another call */
 #define METADATA_BYTES   8192
 
+/* What all connections together may have only so much of; above that, the one with the most goes.
+ */
+enum held {
+    HELD_CALLS,   /* (4): weights of those that are no watches */
+    HELD_ANSWERS, /* (7): bytes */
+    HELD_KINDS
+};
+
+static const struct {
+    uint64_t max;
+    const char *why;
+} together[HELD_KINDS] = {
+    [HELD_CALLS] = {4 * CONNECTION_STREAMS_MAX,
+                    "all connections together have too many calls open"                         },
+    [HELD_ANSWERS] = {(uint64_t)1 << 30,          "all connections together leave too much unread"},
+};
+
 struct guest {
-    uint32_t open;      /* weights of its calls */
-    uint32_t unbounded; /* those of them that count for (4) */
-    uint32_t cancels;   /* (2) */
-    uint64_t answers;   /* (7) */
-    mono_ms_t drained;  /* when the bucket last lost some */
+    uint32_t open;    /* weights of its calls */
+    uint32_t cancels; /* (2) */
+    uint64_t held[HELD_KINDS];
+    mono_ms_t drained; /* when the bucket last lost some */
     struct frames frames;
     uint32_t unended; /* requests, as counted */
     uint32_t turn;    /* (3): of frames.cost */
@@ -58,8 +72,7 @@ struct guard {
     pthread_mutex_t mu; /* taken alone */
     struct guest *by_fd;
     size_t cap;
-    uint64_t unbounded; /* of all guests, but those cut off */
-    uint64_t answers;   /* the same */
+    uint64_t held[HELD_KINDS]; /* by all guests, but those cut off */
     _Atomic uint32_t turn;
 };
 
@@ -93,19 +106,19 @@ static struct guest *guest_of(struct guard *g, int fd)
     return &g->by_fd[fd];
 }
 
-/* For (4) it has `more` and no longer `less`. */
-static void count(struct guard *g, struct guest *c, uint32_t more, uint32_t less)
+/* It has `more` and no longer `less`. */
+static void count(struct guard *g, struct guest *c, enum held what, uint64_t more, uint64_t less)
 {
-    c->unbounded = c->unbounded + more - less;
+    c->held[what] = c->held[what] + more - less;
     if (!c->cut) {
-        g->unbounded = g->unbounded + more - less;
+        g->held[what] = g->held[what] + more - less;
     }
 }
 
 static void count_unended(struct guard *g, struct guest *c)
 {
     uint32_t n = (uint32_t)c->frames.n_unended;
-    count(g, c, n, c->unended);
+    count(g, c, HELD_CALLS, n, c->unended);
     c->unended = n;
 }
 
@@ -123,14 +136,15 @@ static ino_t socket_of(int fd)
     return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) ? st.st_ino : 0;
 }
 
+/* What it still has is about to go, and does not count for all together any more. */
 static void forget(struct guard *g, struct guest *c)
 {
     c->cut = true;
-    g->unbounded -= c->unbounded;
-    g->answers -= c->answers;
+    for (size_t i = 0; i < HELD_KINDS; i++) {
+        g->held[i] -= c->held[i];
+    }
 }
 
-/* What it still has is about to go, and does not count for (4) and (7) any more. */
 static void cut(struct guard *g, struct guest *c, int fd, const char *why)
 {
     if (c->cut) {
@@ -148,14 +162,14 @@ static void cut(struct guard *g, struct guest *c, int fd, const char *why)
     (void)shutdown(fd, SHUT_RDWR);
 }
 
-/* (4) A connection that gRPC core closed by itself still counts, until it is looked at here. */
-static void cut_worst(struct guard *g)
+/* A connection that gRPC core closed by itself still counts, until it is looked at here. */
+static void cut_worst(struct guard *g, enum held what)
 {
-    while (g->unbounded > OPEN_TOGETHER) {
+    while (g->held[what] > together[what].max) {
         size_t worst = 0;
         for (size_t i = 1; i < g->cap; i++) {
-            uint32_t most = worst != 0 ? g->by_fd[worst].unbounded : 0;
-            if (!g->by_fd[i].cut && g->by_fd[i].unbounded > most) {
+            uint64_t most = worst != 0 ? g->by_fd[worst].held[what] : 0;
+            if (!g->by_fd[i].cut && g->by_fd[i].held[what] > most) {
                 worst = i;
             }
         }
@@ -164,11 +178,11 @@ static void cut_worst(struct guard *g)
         }
         struct guest *c = &g->by_fd[worst];
         if (c->socket == socket_of((int)worst)) {
-            cut(g, c, (int)worst, "all connections together have too many calls open");
-            return;
+            cut(g, c, (int)worst, together[what].why);
+        } else {
+            end_frames(g, c);
+            forget(g, c);
         }
-        end_frames(g, c);
-        forget(g, c);
     }
 }
 
@@ -214,7 +228,7 @@ static bool pass(struct guard *g, struct guest *c, int fd, const struct msghdr *
     } else if (!few || c->open + c->unended > OPEN_MAX) {
         cut(g, c, fd, "it has too many calls open");
     } else {
-        cut_worst(g);
+        cut_worst(g, HELD_CALLS);
     }
     return !c->cut;
 }
@@ -273,11 +287,11 @@ struct visit guard_enter(struct guard *g, grpc_call *call, const grpc_metadata_a
     pthread_mutex_lock(&g->mu);
     struct guest *c = guest_of(g, v.fd);
     c->open += v.weight;
-    count(g, c, v.weight, 0);
+    count(g, c, HELD_CALLS, v.weight, 0);
     if (v.fd > 0 && c->open + c->unended > OPEN_MAX) { /* (1) */
         cut(g, c, v.fd, "it has too many calls open");
     } else {
-        cut_worst(g);
+        cut_worst(g, HELD_CALLS);
     }
     pthread_mutex_unlock(&g->mu);
     return v;
@@ -286,24 +300,9 @@ struct visit guard_enter(struct guard *g, grpc_call *call, const grpc_metadata_a
 void guard_bounded(struct guard *g, struct visit *v)
 {
     pthread_mutex_lock(&g->mu);
-    count(g, guest_of(g, v->fd), 0, v->weight);
+    count(g, guest_of(g, v->fd), HELD_CALLS, 0, v->weight);
     pthread_mutex_unlock(&g->mu);
     v->bounded = true;
-}
-
-/* (7) The one with the most. */
-static void cut_unread(struct guard *g)
-{
-    size_t worst = 0;
-    for (size_t i = 1; i < g->cap; i++) {
-        uint64_t most = worst != 0 ? g->by_fd[worst].answers : 0;
-        if (!g->by_fd[i].cut && g->by_fd[i].answers > most) {
-            worst = i;
-        }
-    }
-    if (worst != 0) {
-        cut(g, &g->by_fd[worst], (int)worst, "all connections together leave too much unread");
-    }
 }
 
 void guard_answer(struct guard *g, struct visit *v, size_t bytes)
@@ -311,12 +310,11 @@ void guard_answer(struct guard *g, struct visit *v, size_t bytes)
     pthread_mutex_lock(&g->mu);
     struct guest *c = guest_of(g, v->fd);
     v->answer = bytes;
-    c->answers += bytes;
-    g->answers += c->cut ? 0 : bytes;
-    if (v->fd > 0 && c->answers > ANSWERS_MAX) {
+    count(g, c, HELD_ANSWERS, bytes, 0);
+    if (v->fd > 0 && c->held[HELD_ANSWERS] > ANSWERS_MAX) {
         cut(g, c, v->fd, "it leaves too much unread");
-    } else if (g->answers > ANSWERS_TOGETHER) {
-        cut_unread(g);
+    } else {
+        cut_worst(g, HELD_ANSWERS);
     }
     pthread_mutex_unlock(&g->mu);
 }
@@ -339,10 +337,9 @@ void guard_leave(struct guard *g, const struct visit *v, bool cancelled, mono_ms
     pthread_mutex_lock(&g->mu);
     struct guest *c = guest_of(g, v->fd);
     c->open -= v->weight;
-    c->answers -= v->answer;
-    g->answers -= c->cut ? 0 : v->answer;
+    count(g, c, HELD_ANSWERS, 0, v->answer);
     if (!v->bounded) {
-        count(g, c, 0, v->weight);
+        count(g, c, HELD_CALLS, 0, v->weight);
     }
     if (cancelled && v->fd > 0 && !c->cut) {
         count_cancel(g, c, v->fd, now);
