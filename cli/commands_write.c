@@ -4,19 +4,18 @@
 
 /* Aligning the columns of such tables is beyond the formatter. */
 /* clang-format off */
+/* Whatever changes objects can be tried, and tells of each. */
+#define RESULT {DRY_RUN}, {OUTPUT, .value = "name|json"}
+/* Changes what is in an object, whole or in part. */
+#define CONTENT {SUBRESOURCE}, {KEEP_STATUS}, {FIELD_MANAGER}, {TTL}, {NO_TTL}, RESULT
+
 static const struct option put_options[] = {
     {INPUT, .help = "Read documents from FILE, JSON or YAML; - is stdin. May be given again."},
     {NAMESPACE},
     {IF_RV},
     {IF_UID},
     {FLAG("if-absent", 0, if_absent), .help = "Only create, never replace."},
-    {SUBRESOURCE},
-    {KEEP_STATUS},
-    {FIELD_MANAGER},
-    {TTL},
-    {NO_TTL},
-    {DRY_RUN},
-    {OUTPUT, .value = "name|json"},
+    CONTENT,
 };
 
 const struct command cmd_put = {
@@ -53,8 +52,7 @@ static const struct option apply_options[] = {
     {SUBRESOURCE},
     {FLAG("force-conflicts", 0, force_conflicts),
      .help = "Take over the fields that others own."},
-    {DRY_RUN},
-    {OUTPUT, .value = "name|json"},
+    RESULT,
 };
 
 const struct command cmd_apply = {
@@ -92,13 +90,7 @@ static const struct option patch_options[] = {
     {NAMESPACE},
     {IF_RV},
     {IF_UID},
-    {SUBRESOURCE},
-    {KEEP_STATUS},
-    {FIELD_MANAGER},
-    {TTL},
-    {NO_TTL},
-    {DRY_RUN},
-    {OUTPUT, .value = "name|json"},
+    CONTENT,
 };
 
 const struct command cmd_patch = {
@@ -137,8 +129,7 @@ static const struct option delete_options[] = {
     {IF_UID},
     {IGNORE_NOT_FOUND},
     {FIELD_MANAGER},
-    {DRY_RUN},
-    {OUTPUT, .value = "name|json"},
+    RESULT,
 };
 
 const struct command cmd_delete = {
@@ -167,8 +158,7 @@ const struct command cmd_delete = {
 static const struct option transact_options[] = {
     {INPUT, .help = "Read the operations from FILE, JSON lines or YAML; - is stdin."},
     {NAMESPACE},
-    {DRY_RUN},
-    {OUTPUT, .value = "name|json"},
+    RESULT,
 };
 
 const struct command cmd_transact = {
@@ -197,8 +187,7 @@ static const struct option undo_options[] = {
      .value = "VERSION",
      .help = "Back to what was there at this version, not to what was before the last change."},
     {NAMESPACE},
-    {DRY_RUN},
-    {OUTPUT, .value = "name|json"},
+    RESULT,
 };
 
 const struct command cmd_undo = {
