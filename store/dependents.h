@@ -2,8 +2,8 @@
 /* Dependents: which objects name which owners in their metadata.ownerReferences, by the owners'
  * uid, and those of them that are to be looked at, since an owner may be gone. Objects without
  * owners are not in it. What is in it is a hint: whoever acts on it looks at the objects
- * themselves. Nothing of it is stored: a job of the reader finds the dependents again after each
- * start. Owned by the store. Threads: any. */
+ * themselves. Nothing of it is stored: a job of the bulk reader finds the dependents again after
+ * each start. Owned by the store. Threads: any. */
 #ifndef WATCHD_DEPENDENTS_H
 #define WATCHD_DEPENDENTS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The scan for dependents: after a start, all objects as of one version, in short steps of the
- * reader. What is written meanwhile, the writer tells itself. */
+ * bulk reader. What is written meanwhile, the writer tells itself. */
 #include <assert.h>
 #include <stdlib.h>
 #include <time.h>

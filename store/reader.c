@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reader: one thread with one read-only view of the engine. Point reads go first, all that wait
+/* A reader: one thread with one read-only view of the engine. Point reads go first, all that wait
  * in one view; then one step of the next job, in turn, so that no list, snapshot or replay holds up
  * another. No view is held while anybody waits for a peer. */
 #include <assert.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "store/store_impl.h"
 #include "store/view.h"
@@ -13,6 +14,7 @@ STAILQ_HEAD(job_queue, read_job);
 
 struct reader {
     struct store *store;
+    enum reader_kind kind;
     struct engine_reader *view;
     pthread_t thread;
     pthread_mutex_t mu; /* guards all below; taken alone */
@@ -24,6 +26,12 @@ struct reader {
 };
 
 #define ASKED_MAX (16 * 1024)
+
+/* A tenth of the share of a thread that does not yield, and all that those leave over, which is
+ * much, since writes wait for the disk. So replays slow down writes little, and yet none is ever
+ * starved: what a tenth of a core reads is more than is written meanwhile. Whatever is locked here
+ * is held for a moment only, as a writer that waits for it waits for a thread that yields. */
+#define BULK_NICE 10
 
 enum errc reader_ask(struct reader *r, struct err *err)
 {
@@ -78,8 +86,7 @@ static bool get_one(struct reader *r, struct get *g, struct found p)
     const struct engine_ops *ops = r->store->engine->ops;
     enum errc rc = ops->read_object(r->view, p.row, p.rv, &g->object, &g->err);
     /* The owners in the view are of the version that the index knows by now, if it is in it. */
-    bool changed =
-        (rc == ERR_NOT_FOUND || g->owners != NULL) && find(r->store, &g->key).rv != p.rv;
+    bool changed = (rc == ERR_NOT_FOUND || g->owners != NULL) && find(r->store, &g->key).rv != p.rv;
     if (changed) {
         object_unref(TAKE(g->object));
         return false;
@@ -167,6 +174,9 @@ static void refuse_all(struct get_queue *gets, struct job_queue *jobs)
 static void *reader_run(void *arg)
 {
     struct reader *r = arg;
+    if (r->kind == READER_BULK) {
+        (void)nice(BULK_NICE); /* of this thread alone, as Linux has it */
+    }
     for (;;) {
         struct get_queue gets = STAILQ_HEAD_INITIALIZER(gets);
         struct read_job *job = NULL;
@@ -225,7 +235,7 @@ void reader_submit_get(struct reader *r, struct get *g)
     }
 }
 
-enum errc reader_start(struct store *s, struct reader **ret, struct err *err)
+enum errc reader_start(struct store *s, enum reader_kind kind, struct reader **ret, struct err *err)
 {
     struct engine_reader *view = NULL;
     enum errc rc = s->engine->ops->reader_open(s->engine, &view, err);
@@ -234,6 +244,7 @@ enum errc reader_start(struct store *s, struct reader **ret, struct err *err)
     }
     struct reader *r = mem_zalloc(sizeof *r);
     r->store = s;
+    r->kind = kind;
     r->view = view;
     pthread_mutex_init(&r->mu, NULL);
     pthread_cond_init(&r->wake, NULL);
@@ -244,7 +255,7 @@ enum errc reader_start(struct store *s, struct reader **ret, struct err *err)
         free(r);
         return err_set(err, ERR_UNAVAILABLE, "cannot start the reader's thread");
     }
-    pthread_setname_np(r->thread, "reader");
+    pthread_setname_np(r->thread, kind == READER_BULK ? "bulk reader" : "reader");
     *ret = r;
     return OK;
 }

@@ -326,5 +326,8 @@ void replay_read(struct watcher *w, rv_t upto)
     pthread_mutex_lock(&w->set->mu);
     w->set->reading++;
     pthread_mutex_unlock(&w->set->mu);
-    reader_submit(w->set->store->reader, &c->job);
+    struct store *s = w->set->store;
+    bool waits = w->snapshot != NULL && atomic_load(&s->loaded) == LOAD_RUNNING;
+    /* Where it waits in turn with the very job that it waits for. */
+    reader_submit(waits ? s->reader : s->bulk_reader, &c->job);
 }

@@ -80,7 +80,10 @@ enum errc store_open(const struct store_options *opt, struct store **ret, struct
     }
     enum errc rc = writer_start(s, &s->writer, err);
     if (rc == OK) {
-        rc = reader_start(s, &s->reader, err);
+        rc = reader_start(s, READER_PROMPT, &s->reader, err);
+    }
+    if (rc == OK) {
+        rc = reader_start(s, READER_BULK, &s->bulk_reader, err);
     }
     if (rc != OK) {
         store_close(s);
@@ -89,7 +92,7 @@ enum errc store_open(const struct store_options *opt, struct store **ret, struct
     if (atomic_load(&s->loaded) == LOAD_RUNNING) {
         reader_submit(s->reader, load_history_job(s));
     }
-    reader_submit(s->reader, dependents_scan_job(s));
+    reader_submit(s->bulk_reader, dependents_scan_job(s));
     *ret = s;
     return OK;
 }
@@ -102,6 +105,7 @@ void store_close(struct store *s)
     atomic_store(&s->draining, true);
     assert(s->sets == NULL);
     writer_stop(s->writer);
+    reader_stop(s->bulk_reader);
     reader_stop(s->reader);
     s->engine->ops->close(s->engine);
     log_free(s->log);

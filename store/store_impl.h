@@ -65,7 +65,8 @@ struct store {
     struct expiry *expiry; /* the writer's */
     struct dependents *dependents;
     struct writer *writer;
-    struct reader *reader;
+    struct reader *reader;      /* of what somebody waits for */
+    struct reader *bulk_reader; /* of what is long, and yields to all else */
     _Atomic rv_t head;          /* the last published version; only the writer stores it */
     _Atomic rv_t floor;         /* only the writer stores it */
     _Atomic rv_t brink;         /* see store_brink; only the writer stores it */
@@ -143,7 +144,13 @@ struct read_job {
     void (*refuse)(struct read_job *job, const struct err *err); /* the store closes */
 };
 
-enum errc reader_start(struct store *s, struct reader **ret, struct err *err) NODISCARD;
+/* Two threads, each with its own view of the engine: what somebody waits for, gets, lists and
+ * histories, neither waits behind what is long nor yields to anything; replays, snapshots and the
+ * scan after a start take whatever processor time is left, and a tenth of a share if none is. */
+enum reader_kind { READER_PROMPT, READER_BULK };
+
+enum errc reader_start(struct store *s, enum reader_kind kind, struct reader **ret,
+                       struct err *err) NODISCARD;
 void reader_stop(struct reader *r); /* Refuses what still waits. NULL is fine. */
 void reader_submit(struct reader *r, struct read_job *job);
 void reader_submit_get(struct reader *r, struct get *g);

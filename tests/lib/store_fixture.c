@@ -91,8 +91,7 @@ static size_t test_event_bound(const struct event *ev, bool previous)
     return plain > left ? plain : left;
 }
 
-static const struct codec test_codec = {test_event_bound, test_event_size, test_event_write,
-                                        blob_new};
+const struct codec fixture_codec = {test_event_bound, test_event_size, test_event_write, blob_new};
 
 void seen_fini(struct seen *s)
 {
@@ -165,7 +164,7 @@ void fixture_open(struct fixture *f)
         }
         struct store_options so = f->opt;
         so.engine = e;
-        so.codec = &test_codec;
+        so.codec = so.codec != NULL ? so.codec : &fixture_codec;
         rc = store_open(&so, &f->store, &err);
     }
     if (rc != OK) {

@@ -10,7 +10,7 @@
 struct fixture {
     char dir[64];
     char path[96];
-    struct store_options opt; /* without engine and codec */
+    struct store_options opt; /* without engine; codec: NULL, or made from fixture_codec */
     const char *vfs;          /* NULL: the default */
     size_t fold_events;       /* 0: the default */
     /* Changes the engine before the store gets it. NULL: it stays as it is. */
@@ -58,6 +58,8 @@ rv_t fixture_compact(struct fixture *f, rv_t upto, enum errc *ret_rc);
 
 /* ---- Events as the fixture's codec writes them ------------------------------------------------
  */
+
+extern const struct codec fixture_codec;
 
 struct seen {
     enum event_form form;
