@@ -11,6 +11,7 @@ from watchtest import *
 SECONDS = rounds(10, long=30, short=5)
 BYTES = rounds(100, long=200, short=30) * 1_000_000
 PAD = 60_000
+WARM = 50_000_000 // PAD  # changes after which the log in memory, SQLite's and the allocator's caches are full
 
 
 class Latency:
@@ -60,7 +61,7 @@ def a_client_that_does_not_read_harms_nobody(t):
     server = Server(t, "--log-bytes", "8M", "--keepalive-time", "2s", "--keepalive-timeout", "4s").start()
     client = server.client()
     n = BYTES // PAD
-    pour(server, n // 2)  # warm: the log in memory, SQLite's and the allocator's caches are full
+    pour(server, WARM)
     slow = [server.client() for _ in range(4)]
     calls = [c.open(request_for([Sel("objects")], "now", previous=i % 2 == 1, client_id=f"slow{i}"),
                     timeout=200 * SLOW)
@@ -72,7 +73,7 @@ def a_client_that_does_not_read_harms_nobody(t):
     peak = before
     versions = []
     while len(versions) < n:
-        versions += pour(server, 50, n // 2 + len(versions))
+        versions += pour(server, 50, WARM + len(versions))
         peak = max(peak, server.rss())
     time.sleep(max(0, SECONDS - (time.monotonic() - begin)))
     peak = max(peak, server.rss())
