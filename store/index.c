@@ -122,6 +122,7 @@ struct index *index_new(rv_t head)
 {
     struct index *x = mem_zalloc(sizeof *x);
     x->head = head;
+    pthread_mutex_init(&x->turn, NULL);
     pthread_mutex_init(&x->mu, NULL);
     RB_INIT(&x->entries);
     return x;
@@ -149,13 +150,18 @@ void index_free(struct index *x)
         entry_free(x, e);
         e = next;
     }
+    pthread_mutex_destroy(&x->turn);
     pthread_mutex_destroy(&x->mu);
     free(x);
 }
 
 void index_lock(struct index *x)
 {
+    /* A mutex alone goes to who comes back for it before the one that waited is awake: a walk over
+     * all entries, which lets go of it every now and then, would keep it from the writer. */
+    pthread_mutex_lock(&x->turn);
     pthread_mutex_lock(&x->mu);
+    pthread_mutex_unlock(&x->turn);
 }
 
 void index_unlock(struct index *x)

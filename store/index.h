@@ -37,7 +37,7 @@ struct index;
 /* head: the version that the objects to be loaded have. */
 struct index *index_new(rv_t head);
 void index_free(struct index *x); /* NULL is fine. */
-void index_lock(struct index *x);
+void index_lock(struct index *x); /* Threads that wait get it in turn. */
 void index_unlock(struct index *x);
 
 /* All below: under the lock. */

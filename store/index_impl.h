@@ -32,7 +32,8 @@ struct place {
 RB_HEAD(entries, index_entry);
 
 struct index {
-    pthread_mutex_t mu;
+    pthread_mutex_t turn; /* of whoever gets mu next, from before it waits until it has it */
+    pthread_mutex_t mu;   /* guards all below */
     struct entries entries;
     struct interned *resources, *texts; /* resources apart: they are counted and limited */
     struct place *places;

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 #define STEP_KEYS 1024 /* candidates of one transaction */
-#define LOCK_KEYS 8192 /* entries looked at while the index is locked, some 0.3 ms */
+#define LOCK_KEYS 1024 /* looked at while the index is locked: any write may wait for it */
 #define STEP_MS   5    /* of looking at entries */
 
 struct candidate {
