@@ -165,6 +165,15 @@ static int priority(pid_t thread)
     return getpriority(PRIO_PROCESS, (id_t)thread);
 }
 
+/* A thread gives way as the first thing it does, which may be a while after it was made. */
+static int priority_in_the_end(pid_t thread, int mine)
+{
+    for (int i = 0; i < GATE_MAX_MS && mine < 19 && priority(thread) == mine; i++) {
+        usleep(1000);
+    }
+    return priority(thread);
+}
+
 static void only_what_is_long_has_a_lower_priority(void **state)
 {
     (void)state;
@@ -185,7 +194,7 @@ static void only_what_is_long_has_a_lower_priority(void **state)
         assert_non_null(fgets(name, sizeof(name), comm));
         fclose(comm);
         if (strcmp(name, "bulk reader\n") == 0) {
-            bulk = priority(thread);
+            bulk = priority_in_the_end(thread, mine);
         } else {
             assert_int_equal(priority(thread), mine);
             others++;
