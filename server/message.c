@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* (1) The blocks of a message are pinned while it is on its way. They are shared, so the bytes
- *     pinned are counted where a block's pins become one or none. */
+/* The blocks of a message are pinned while it is on its way. */
 #include "server/message.h"
 
 #include <assert.h>
@@ -45,14 +44,6 @@ void message_bookmark(struct stream *s)
     metric_add(M_BOOKMARKS_SENT, 1);
 }
 
-static struct blob *pin(struct blob *b)
-{
-    if (atomic_fetch_add_explicit(&b->pins, 1, memory_order_relaxed) == 0) {
-        metric_add(M_PINNED_BYTES, (int64_t)b->n); /* (1) */
-    }
-    return b;
-}
-
 void message_batch(struct stream *s, struct watch_batch *b)
 {
     assert(s->n_pins == 0);
@@ -64,7 +55,8 @@ void message_batch(struct stream *s, struct watch_batch *b)
     for (size_t i = 0; i < b->n_pieces; i++) {
         struct watch_piece *p = &b->pieces[i];
         grpc_slice_buffer_add(sb, codec_slice(p->blob, p->at, p->n));
-        s->pins[i] = pin(TAKE(p->blob));
+        s->pins[i] = TAKE(p->blob);
+        blob_pin(s->pins[i]);
     }
     s->n_pins = (uint8_t)b->n_pieces;
     b->n_pieces = 0;
@@ -74,11 +66,8 @@ void message_batch(struct stream *s, struct watch_batch *b)
 void message_unpin(struct stream *s)
 {
     for (size_t i = 0; i < s->n_pins; i++) {
-        struct blob *b = s->pins[i];
-        if (atomic_fetch_sub_explicit(&b->pins, 1, memory_order_relaxed) == 1) {
-            metric_add(M_PINNED_BYTES, -(int64_t)b->n);
-        }
-        blob_unref(b);
+        blob_unpin(s->pins[i]);
+        blob_unref(s->pins[i]);
     }
     s->n_pins = 0;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The past, for one watcher at a time: chunks of a snapshot or of history, read and encoded by the
  * reader in short steps, handed to the watcher's thread when they hold something. A watcher has at
- * most one chunk, so a slow one holds no more than that. */
+ * most two chunks, one that is sent and one that was read ahead, so a slow one holds no more than
+ * that. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "store/watch_impl.h"
@@ -313,13 +315,14 @@ static void replay_refuse(struct read_job *job, const struct err *err)
     hand_over(c);
 }
 
-void replay_read(struct watcher *w, rv_t upto)
+void replay_read(struct watcher *w, rv_t after, rv_t upto)
 {
+    assert(w->reading == NULL);
     struct chunk *c = mem_zalloc(sizeof *c);
     c->job.step = replay_step;
     c->job.refuse = replay_refuse;
     c->watcher = w;
-    c->after = w->cursor;
+    c->after = after;
     c->upto = upto;
     buf_init(&c->keys, SIZE_MAX);
     w->reading = c;

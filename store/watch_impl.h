@@ -79,6 +79,7 @@ struct watcher {
     rv_t cursor;               /* all matching events at or below were pulled; not while IDLE */
     struct chunk *reading;     /* with the reader */
     struct chunk *chunk;       /* arrived, with batches to take */
+    struct chunk *ahead;       /* arrived, to be taken after `chunk`; pinned */
     struct snapshot *snapshot; /* NULL after SYNCED was pulled */
     struct pin *pin;           /* of a snapshot, until the watcher has caught up */
     enum watcher_state state;
@@ -130,8 +131,9 @@ bool live_take(struct watcher *w, struct watch_batch *b);
 
 /* ---- replay.c ---- */
 
-/* Asks the reader for the next chunk. */
-void replay_read(struct watcher *w, rv_t upto);
+/* Asks the reader for a chunk: of the snapshot, or of the events in (after, upto]. None is asked
+ * for already. */
+void replay_read(struct watcher *w, rv_t after, rv_t upto);
 void chunk_free(struct chunk *c);                         /* NULL is fine. */
 void snapshot_free(struct store *s, struct snapshot *sn); /* NULL is fine. */
 

@@ -75,12 +75,21 @@ static enum errc start(struct watcher *w, const struct watcher_options *opt, str
     return err_set(err, ERR_INTERNAL, "unknown start %d", (int)opt->start);
 }
 
+static struct chunk *take_ahead(struct watcher *w)
+{
+    if (w->ahead != NULL && w->ahead->blob != NULL) {
+        blob_unpin(w->ahead->blob);
+    }
+    return TAKE(w->ahead);
+}
+
 static void watcher_free(struct watcher *w)
 {
     for (size_t i = 0; i < w->n_nodes; i++) {
         verdicts_unref(&w->set->verdicts, w->nodes[i].verdicts);
     }
     chunk_free(w->chunk);
+    chunk_free(take_ahead(w));
     snapshot_free(w->set->store, w->snapshot);
     if (w->pin != NULL) {
         store_unpin(w->set->store, w->pin);
@@ -138,9 +147,16 @@ void watcher_close(struct watcher *w)
 
 void watcher_arrived(struct watcher *w, struct chunk *c)
 {
-    assert(w->reading == c && w->chunk == NULL);
+    assert(w->reading == c && w->ahead == NULL);
     w->reading = NULL;
-    w->chunk = c;
+    if (w->chunk == NULL) {
+        w->chunk = c;
+    } else {
+        w->ahead = c;
+        if (c->blob != NULL) {
+            blob_pin(c->blob);
+        }
+    }
     if (w->closed) {
         watcher_free(w);
     } else if (w->state == WATCHER_WAITING) {
@@ -157,8 +173,18 @@ static void hand_out_key(struct snapshot *sn, const struct chunk *c, const struc
     sn->pulled_key = key_copy_to(&k, sn->pulled);
 }
 
-/* The next batch of the chunk that arrived. With its last one the next chunk is asked for, so that
- * reading and sending go on side by side. */
+/* Asks for the chunk after this one, so that reading and sending go on side by side. It is pinned
+ * when it comes, as its client may be slow. */
+static void read_ahead(struct watcher *w, const struct chunk *c)
+{
+    if (w->reading == NULL && w->ahead == NULL &&
+        (w->snapshot != NULL ||
+         (c->after < w->set->at && !log_reaches(w->set->store->log, c->after)))) {
+        replay_read(w, c->after, w->set->at);
+    }
+}
+
+/* The next batch of the chunk that arrived. With its first one the next chunk is asked for. */
 static void take_from_chunk(struct watcher *w, struct watch_batch *b)
 {
     struct chunk *c = w->chunk;
@@ -175,16 +201,16 @@ static void take_from_chunk(struct watcher *w, struct watch_batch *b)
     } else {
         w->cursor = cb->rv;
     }
-    if (c->taken < c->n_batches || c->err.code != OK || c->complete) {
-        return;
+    if (c->err.code != OK || c->complete) {
+        return; /* what comes then, finish_chunk knows */
     }
-    if (w->snapshot == NULL) {
-        w->cursor = c->after;
-    }
-    chunk_free(TAKE(w->chunk));
-    if (w->snapshot != NULL ||
-        (w->cursor < w->set->at && !log_reaches(w->set->store->log, w->cursor))) {
-        replay_read(w, w->set->at);
+    read_ahead(w, c);
+    if (c->taken == c->n_batches) {
+        if (w->snapshot == NULL) {
+            w->cursor = c->after;
+        }
+        chunk_free(c);
+        w->chunk = take_ahead(w);
     }
 }
 
@@ -226,7 +252,7 @@ static void unpin(struct watcher *w)
 static void wait_for_reader(struct watcher *w)
 {
     if (w->reading == NULL) {
-        replay_read(w, w->set->at);
+        replay_read(w, w->cursor, w->set->at);
     }
     w->state = WATCHER_WAITING;
 }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/base/metric.h"
+
 int str_cmp(struct str a, struct str b)
 {
     size_t n = a.n < b.n ? a.n : b.n;
@@ -236,4 +238,18 @@ void blob_unrefp(struct blob **bp)
 {
     blob_unref(*bp);
     *bp = NULL;
+}
+
+void blob_pin(struct blob *b)
+{
+    if (atomic_fetch_add_explicit(&b->pins, 1, memory_order_relaxed) == 0) {
+        metric_add(M_PINNED_BYTES, (int64_t)b->n);
+    }
+}
+
+void blob_unpin(struct blob *b)
+{
+    if (atomic_fetch_sub_explicit(&b->pins, 1, memory_order_relaxed) == 1) {
+        metric_add(M_PINNED_BYTES, -(int64_t)b->n);
+    }
 }

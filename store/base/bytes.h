@@ -80,7 +80,7 @@ bool varint_read(struct str s, size_t *at, uint64_t *ret);
  * gives it back, and `owner` is that library's. */
 struct blob {
     _Atomic int refs;
-    _Atomic int pins; /* sends in flight that hold this block; see server/stream */
+    _Atomic int pins; /* see blob_pin */
     size_t n;
     const uint8_t *p;
     void *owner;
@@ -92,5 +92,9 @@ struct blob *blob_new(size_t n, uint8_t **ret_p);
 struct blob *blob_ref(struct blob *b);
 void blob_unref(struct blob *b); /* NULL is fine. */
 void blob_unrefp(struct blob **bp);
+/* It is kept for a client that has not read it yet: while anybody says so of it, it counts, once,
+ * for M_PINNED_BYTES. With a reference. */
+void blob_pin(struct blob *b);
+void blob_unpin(struct blob *b);
 
 #endif

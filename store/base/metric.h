@@ -38,7 +38,7 @@
     X(M_BOOKMARKS_SENT, COUNTER, "watchd_watch_bookmarks_total", "Bookmarks sent.")                \
     X(M_FIELDS_JUDGED, COUNTER, "watchd_field_selections_total",                                   \
       "Times a distinct field selector was judged for idle or live watches.")                      \
-    X(M_PINNED_BYTES, GAUGE, "watchd_pinned_bytes", "Bytes held by sends in flight.")              \
+    X(M_PINNED_BYTES, GAUGE, "watchd_pinned_bytes", "Bytes held for clients to read them.")        \
     X(M_CALLS, COUNTER, "watchd_calls_total", "Calls received.")                                   \
     X(M_CALLS_FAILED, COUNTER, "watchd_calls_failed_total", "Calls answered with an error.")       \
     X(M_CONNECTIONS_CUT, COUNTER, "watchd_connections_cut_total",                                  \

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A watch from the oldest version kept, when compaction takes that away before it is read. */
+/* A watch of the past: what is read ahead for it; from the oldest version kept, when compaction
+ * takes that away before it is read. */
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "store/base/metric.h"
 #include "store_fixture.h"
 
 #define PAD 50000 /* some events to a batch, some batches to what is read at once */
@@ -164,9 +166,64 @@ static void once_it_was_at_the_head_it_leaves_nothing_out(void **state)
     }
 }
 
+static void what_is_read_ahead_counts_as_held_for_the_client(void **state)
+{
+    (void)state;
+    struct fixture f = {0};
+    struct test_watch w;
+    struct taken t = {0};
+    fill(&f, 60);
+    struct watch_set *set = open_oldest(&f, &w, "jobs");
+    int64_t before = metric_get(M_PINNED_BYTES);
+    assert_int_equal(pull_until(set, &w, &t, 1), OK);
+    for (int i = 0; i < 5000 && metric_get(M_PINNED_BYTES) == before; i++) {
+        usleep(1000);
+        watch_set_turn(set);
+    }
+    int64_t ahead = metric_get(M_PINNED_BYTES) - before;
+    assert_true(ahead > PAD);
+    for (int i = 0; i < 100; i++) { /* and nothing more, however long it does not pull */
+        usleep(1000);
+        watch_set_turn(set);
+    }
+    assert_int_equal(metric_get(M_PINNED_BYTES) - before, ahead);
+    assert_int_equal(pull_until(set, &w, &t, 60), OK);
+    assert_int_equal(t.first, 1);
+    assert_int_equal(t.last, 60);
+    assert_int_equal(metric_get(M_PINNED_BYTES), before);
+    test_watch_fini(&w);
+    watch_set_free(set);
+    fixture_fini(&f);
+}
+
+static void what_was_read_ahead_goes_with_its_watch(void **state)
+{
+    (void)state;
+    struct fixture f = {0};
+    struct test_watch w;
+    struct taken t = {0};
+    fill(&f, 60);
+    int64_t before = metric_get(M_PINNED_BYTES);
+    for (int i = 0; i < 2; i++) {
+        struct watch_set *set = open_oldest(&f, &w, "jobs");
+        t = (struct taken){0};
+        assert_int_equal(pull_until(set, &w, &t, 1), OK);
+        for (int k = 0; i == 0 && k < 5000 && metric_get(M_PINNED_BYTES) == before; k++) {
+            usleep(1000);
+            watch_set_turn(set);
+        } /* the second time it is perhaps with the reader */
+        test_watch_fini(&w);
+        watch_set_free(set);
+        assert_int_equal(metric_get(M_PINNED_BYTES), before);
+    }
+    fixture_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_read_ahead_counts_as_held_for_the_client),
+        cmocka_unit_test(what_was_read_ahead_goes_with_its_watch),
         cmocka_unit_test(it_begins_at_what_is_kept_when_it_is_read),
         cmocka_unit_test(once_it_has_delivered_it_leaves_nothing_out),
         cmocka_unit_test(once_it_was_at_the_head_it_leaves_nothing_out),
