@@ -17,7 +17,7 @@ for word in "$@"; do
     esac
 done
 begin=$SECONDS
-jobs=$(nproc)
+jobs=$((2 * $(nproc))) # at a time: see tests/CMakeLists.txt
 passed=0 failed=0 skipped=0
 factor=1
 if [ "$mode" = long ]; then
