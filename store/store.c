@@ -107,6 +107,7 @@ void store_close(struct store *s)
     writer_stop(s->writer);
     reader_stop(s->bulk_reader);
     reader_stop(s->reader);
+    writer_free(s->writer);
     s->engine->ops->close(s->engine);
     log_free(s->log);
     index_free(s->index);

@@ -120,6 +120,8 @@ rv_t store_pinned(struct store *s);
 
 enum errc writer_start(struct store *s, struct writer **ret, struct err *err) NODISCARD;
 void writer_stop(struct writer *w); /* Finishes what was submitted. NULL is fine. */
+/* It was stopped, and nobody is left who may wake it. NULL is fine. */
+void writer_free(struct writer *w);
 enum errc writer_submit(struct writer *w, struct write *write, struct err *err) NODISCARD;
 enum errc writer_compact(struct writer *w, struct compaction *c, struct err *err) NODISCARD;
 /* Before the head moves: what the writer keeps of the changes. */

@@ -455,6 +455,13 @@ void writer_stop(struct writer *w)
     pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->mu);
     pthread_join(w->thread, NULL);
+}
+
+void writer_free(struct writer *w)
+{
+    if (w == NULL) {
+        return;
+    }
     pthread_cond_destroy(&w->wake);
     pthread_mutex_destroy(&w->mu);
     requests_free(w->requests);
