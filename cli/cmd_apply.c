@@ -2,10 +2,7 @@
 /* apply. */
 #include "cli/command.h"
 #include "cli/resource.h"
-#include "store/model/json.h"
 #include "store/model/name.h"
-
-#define TEXT_MAX ((size_t)128 << 20)
 
 /* How many of the conflicts from the first on are with the same manager. */
 static size_t count_alike(const struct watch_conflict *v, size_t n)
@@ -57,12 +54,7 @@ static int apply_one(const struct cli *cli, struct catalog *catalog, const json_
     if (code != 0) {
         return code;
     }
-    CLEANUP(buf_fini) struct buf text;
-    buf_init(&text, TEXT_MAX);
-    json_text_write(document, &text);
-    w->json = text.p;
-    w->json_len = text.n;
-    return command_write(cli, w, output);
+    return command_write_document(cli, w, document, output);
 }
 
 int apply_run(struct cli *cli, const struct words *words)

@@ -70,6 +70,17 @@ int command_write(const struct cli *cli, struct watch_write *w, const char *outp
     return 0;
 }
 
+int command_write_document(const struct cli *cli, struct watch_write *w, const json_t *document,
+                           const char *output)
+{
+    CLEANUP(buf_fini) struct buf text;
+    buf_init(&text, TEXT_MAX);
+    json_text_write(document, &text);
+    w->json = text.p;
+    w->json_len = text.n;
+    return command_write(cli, w, output);
+}
+
 /* Of the error in an argument or a file. */
 static int document_failed(const struct err *err)
 {
@@ -188,12 +199,7 @@ static int put_one(const struct cli *cli, const struct target *target, struct ca
     CLEANUP(json_decrefp)
     json_t *sent = w->scope == WATCH_SCOPE_STATUS ? status_document(document)
                                                   : json_incref(json_mutable(document));
-    CLEANUP(buf_fini) struct buf text;
-    buf_init(&text, TEXT_MAX);
-    json_text_write(sent, &text);
-    w->json = text.p;
-    w->json_len = text.n;
-    return command_write(cli, w, output);
+    return command_write_document(cli, w, sent, output);
 }
 
 bool command_goes_on(int code)
@@ -292,15 +298,10 @@ int patch_run(struct cli *cli, const struct words *given)
     if (documents.n != 1) {
         return cli_usage(cli, "one patch is wanted, not %zu", documents.n);
     }
-    CLEANUP(buf_fini) struct buf text;
-    buf_init(&text, TEXT_MAX);
-    json_text_write(documents.v[0], &text);
     code = cli_open(cli);
     code = code != 0 ? code : resource_resolve(cli, &target);
     w.resource = target.resource;
     w.name = target.name;
     w.ns = cli->options.ns;
-    w.json = text.p;
-    w.json_len = text.n;
-    return code != 0 ? code : command_write(cli, &w, output);
+    return code != 0 ? code : command_write_document(cli, &w, documents.v[0], output);
 }

@@ -54,6 +54,9 @@ int command_output(const struct cli *cli, const char **ret);
 
 /* Sends one write and shows what became of it as -o says. Returns an exit code (cmd_write.c). */
 int command_write(const struct cli *cli, struct watch_write *w, const char *output);
+/* The same, with the document as what it says. */
+int command_write_document(const struct cli *cli, struct watch_write *w, const json_t *document,
+                           const char *output);
 /* Says why an apply was refused, each field and its owner. Returns the exit code (cmd_apply.c). */
 int apply_complain(const struct cli *cli, const struct watch_write *w,
                    const struct watch_error *error);

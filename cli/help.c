@@ -106,6 +106,13 @@ static void completion_options(const struct command *c, struct buf *out)
     }
 }
 
+static void command_names(struct buf *out)
+{
+    for (size_t i = 0; i < commands_count; i++) {
+        buf_printf(out, "%s%s", i > 0 ? " " : "", commands[i]->name);
+    }
+}
+
 static void completion_bash(struct buf *out)
 {
     buf_adds(
@@ -138,9 +145,7 @@ static void completion_bash(struct buf *out)
             "    esac\n"
             "    if [[ -z $command && $word != -* ]]; then\n"
             "        COMPREPLY=($(compgen -W '"));
-    for (size_t i = 0; i < commands_count; i++) {
-        buf_printf(out, "%s%s", i > 0 ? " " : "", commands[i]->name);
-    }
+    command_names(out);
     buf_adds(out, STR("' -- \"$word\"))\n"
                       "    elif [[ $word == -* ]]; then\n"
                       "        COMPREPLY=($(compgen -W \"${options:-"));
@@ -153,9 +158,7 @@ static void completion_bash(struct buf *out)
                       "1s 2> /dev/null)\" -- \"$word\")) ;;\n"
                       "        import) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
                       "        help) COMPREPLY=($(compgen -W '"));
-    for (size_t i = 0; i < commands_count; i++) {
-        buf_printf(out, "%s%s", i > 0 ? " " : "", commands[i]->name);
-    }
+    command_names(out);
     buf_adds(out,
              STR("' -- \"$word\")) ;;\n"
                  "        subscriptions) COMPREPLY=($(compgen -W 'list end' -- \"$word\")) ;;\n"

@@ -60,7 +60,9 @@ static void show_kept(struct table *t, struct buf *out)
     if (t->kept == 0) {
         return;
     }
-    show_header(t, out);
+    if (!t->headed) {
+        show_header(t, out);
+    }
     const char *at = t->rows.p;
     for (size_t row = 0; row < t->kept; row++) {
         for (size_t i = 0; i < t->n_columns; i++) {
@@ -91,19 +93,7 @@ void table_row(struct table *t, const struct str *cells, struct buf *out)
         return;
     }
     t->keep_back = 0;
-    if (!t->headed) {
-        show_kept(t, out);
-        return;
-    }
-    const char *at = t->rows.p;
-    for (size_t i = 0; i < t->n_columns; i++) {
-        struct str cell = str_of(at);
-        show_cell(t, i, cell, out);
-        at += cell.n + 1;
-    }
-    end_line(out);
-    t->kept = 0;
-    buf_clear(&t->rows);
+    show_kept(t, out);
 }
 
 void table_end(struct table *t, struct buf *out)

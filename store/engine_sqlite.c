@@ -271,13 +271,20 @@ static int ends_txn(struct engine_sqlite *s, rv_t rv, bool *ret)
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* The end of the first transaction above the floor that is not above upto, or 0. */
-static int first_end(struct engine_sqlite *s, rv_t upto, rv_t *ret)
+/* The keys of all events up to `upto`, to be stepped through. */
+static sqlite3_stmt *keys_upto(struct engine_sqlite *s, rv_t upto)
 {
-    CLEANUP(stmt_resetp) sqlite3_stmt *st = s->w.st[ST_HISTORY_KEYS];
+    sqlite3_stmt *st = s->w.st[ST_HISTORY_KEYS];
     sqlite3_bind_int64(st, 1, 0);
     sqlite3_bind_int64(st, 2, (int64_t)upto);
     sqlite3_bind_int64(st, 3, INT64_MAX);
+    return st;
+}
+
+/* The end of the first transaction above the floor that is not above upto, or 0. */
+static int first_end(struct engine_sqlite *s, rv_t upto, rv_t *ret)
+{
+    CLEANUP(stmt_resetp) sqlite3_stmt *st = keys_upto(s, upto);
     int rc;
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct engine_past past;
@@ -312,10 +319,7 @@ static int tell_gone(struct engine_sqlite *s, rv_t upto,
                      void (*gone)(void *arg, rv_t rv, const struct key *key, size_t bytes),
                      void *arg, rv_t *ret_last)
 {
-    CLEANUP(stmt_resetp) sqlite3_stmt *st = s->w.st[ST_HISTORY_KEYS];
-    sqlite3_bind_int64(st, 1, 0);
-    sqlite3_bind_int64(st, 2, (int64_t)upto);
-    sqlite3_bind_int64(st, 3, INT64_MAX);
+    CLEANUP(stmt_resetp) sqlite3_stmt *st = keys_upto(s, upto);
     int rc;
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct engine_past past;
