@@ -4,7 +4,7 @@
  * another. No view is held while anybody waits for a peer. */
 #include <assert.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/resource.h>
 
 #include "store/store_impl.h"
 #include "store/view.h"
@@ -175,7 +175,8 @@ static void *reader_run(void *arg)
 {
     struct reader *r = arg;
     if (r->kind == READER_BULK) {
-        (void)nice(BULK_NICE); /* of this thread alone, as Linux has it */
+        /* Of this thread alone, as Linux has it; it is never refused. */
+        (void)setpriority(PRIO_PROCESS, 0, BULK_NICE);
     }
     for (;;) {
         struct get_queue gets = STAILQ_HEAD_INITIALIZER(gets);

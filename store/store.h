@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store: objects and their history over an engine, one writer thread, one
- * reader thread and another one for replays, one log in memory. Everything asynchronous is a
- * request which the caller embeds; it belongs to the store from the call until `done`, which runs
- * once on the thread named with it.
+/* The store: objects and their history over an engine, one writer thread, two reader threads, one
+ * log in memory. Everything asynchronous is a request which the caller embeds; it belongs to the
+ * store from the call until `done`, which runs once on the thread named with it.
  *
  * One head: an atomic version, stored by the writer once its events are in the memory log. It is
  * the only version others may know; nothing above it is ever shown. Threads: any, except where
