@@ -36,6 +36,7 @@
 #define FREEZE_MAX_MS      1000
 #define FREEZE_CUT_MS      500 /* for those which were cut off to be gone */
 #define FREEZE_TICK_MS     10
+#define MARK_MS            50
 #define RETRY_BASE_MS      50
 #define RETRY_SPREAD_MIN   200
 #define RETRY_SPREAD_MAX   5000
@@ -296,11 +297,33 @@ static mono_ms_t go_on_serving(struct fanout *f, mono_ms_t now)
     return next_deadline(f, pressure, now);
 }
 
+static void drain_one(void *arg, struct stream *s)
+{
+    struct fanout *f = arg;
+    uint64_t spread = atomic_load(&f->srv->watches) / 2;
+    spread = spread < RETRY_SPREAD_MIN   ? RETRY_SPREAD_MIN
+             : spread > RETRY_SPREAD_MAX ? RETRY_SPREAD_MAX
+                                         : spread;
+    struct err err;
+    set_draining_err(&err);
+    err.retry_ms = RETRY_BASE_MS + (int64_t)random_below(spread);
+    stream_end(s, &err, false, f->srv->config->drain_ms);
+}
+
+static void mark_one(void *arg, struct stream *s)
+{
+    stream_mark(s, *(const mono_ms_t *)arg);
+}
+
 static mono_ms_t go_on_draining(struct fanout *f, mono_ms_t now)
 {
     run_timers(f, now);
     if (f->phase == FANOUT_FREEZING) {
         go_on_freezing(f, now);
+    }
+    if (f->phase == FANOUT_MARKING && (now >= f->mark_until || f->registry.count == 0)) {
+        f->phase = FANOUT_ENDING;
+        registry_each(&f->registry, STR_EMPTY, drain_one, f);
     }
     if (f->phase == FANOUT_ENDING && atomic_load(&f->streams) == 0) {
         reach(f, FANOUT_DRAINED);
@@ -347,24 +370,13 @@ void fanout_freeze(struct fanout *f, void (*done)(struct task *t))
     loop_post(&f->loop, &f->freeze_task);
 }
 
-static void drain_one(void *arg, struct stream *s)
-{
-    struct fanout *f = arg;
-    uint64_t spread = atomic_load(&f->srv->watches) / 2;
-    spread = spread < RETRY_SPREAD_MIN   ? RETRY_SPREAD_MIN
-             : spread > RETRY_SPREAD_MAX ? RETRY_SPREAD_MAX
-                                         : spread;
-    struct err err;
-    set_draining_err(&err);
-    err.retry_ms = RETRY_BASE_MS + (int64_t)random_below(spread);
-    stream_end(s, &err, true, f->srv->config->drain_ms);
-}
-
 static void drain(struct task *t)
 {
     struct fanout *f = CONTAINER(t, struct fanout, drain_task);
-    f->phase = FANOUT_ENDING;
-    registry_each(&f->registry, STR_EMPTY, drain_one, f);
+    mono_ms_t now = loop_now();
+    f->phase = FANOUT_MARKING;
+    f->mark_until = now + MARK_MS;
+    registry_each(&f->registry, STR_EMPTY, mark_one, &now);
 }
 
 void fanout_drain(struct fanout *f, void (*done)(struct task *t))

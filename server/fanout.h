@@ -18,7 +18,8 @@ enum fanout_phase {
     FANOUT_SERVING,
     FANOUT_FREEZING, /* nothing new is sent; what is on its way may arrive, for a while */
     FANOUT_FROZEN,   /* nothing is on its way */
-    FANOUT_ENDING,   /* all streams get their bookmark and status */
+    FANOUT_MARKING,  /* all streams get their bookmark, and their clients a moment to read it */
+    FANOUT_ENDING,   /* all streams get their status */
     FANOUT_DRAINED,
 };
 
@@ -37,7 +38,7 @@ struct fanout {
     _Atomic int64_t stalled_since; /* sent_at of the first in `sending`; INT64_MAX: none */
     _Atomic bool turn_due;         /* the watch set asked for a turn */
     enum fanout_phase phase;
-    mono_ms_t freeze_until;
+    mono_ms_t freeze_until, mark_until;
     bool stopping;
     /* When a turn is taken; see fanout.c. */
     bool turn_now;          /* as soon as it is due */
@@ -63,7 +64,10 @@ void fanout_free(struct fanout *f); /* NULL is fine. */
 struct loop *fanout_loop(struct fanout *f);
 /* The two steps of a drain; `done` runs on the I/O thread, with phase_task, when each is over.
  * First streams are refused and come to rest, or are cut off, which needs connections that are not
- * told to go away yet. Then they all end with DRAINING, at once. */
+ * told to go away yet. Then they all end with DRAINING, at once.
+ * Behind the last status of a connection gRPC core closes it, and a client that writes then, on a
+ * Unix socket, may not read what it was sent any more. It writes when it asks for the next message:
+ * so the bookmark comes before, and the status alone comes last. */
 void fanout_freeze(struct fanout *f, void (*done)(struct task *t));
 void fanout_drain(struct fanout *f, void (*done)(struct task *t));
 

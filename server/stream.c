@@ -227,6 +227,16 @@ void stream_bookmark(struct stream *s)
     }
 }
 
+void stream_mark(struct stream *s, mono_ms_t now)
+{
+    if (s->state == STREAM_IDLE) {
+        move(s, STREAM_READY);
+    }
+    if (s->state == STREAM_READY && can_bookmark(s)) {
+        send_bookmark(s, now);
+    }
+}
+
 /* ---- The beginning ----------------------------------------------------------------------------
  */
 

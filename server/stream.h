@@ -100,6 +100,8 @@ void stream_pump(struct stream *s, mono_ms_t now);
 
 /* A bookmark as soon as one can be sent. */
 void stream_bookmark(struct stream *s);
+/* It is at rest: a bookmark at once, if one can be given. */
+void stream_mark(struct stream *s, mono_ms_t now);
 /* Ends it: err NULL: OK. `bookmark`: one at its own position before the status. A message on its
  * way is waited for grace_ms (< 0: for ever), then cut off. Nothing else is sent any more. */
 void stream_end(struct stream *s, const struct err *err, bool bookmark, mono_ms_t grace_ms);
