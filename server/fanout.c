@@ -11,7 +11,9 @@
  * (3) While more bytes are pinned than allowed, the stream whose message is the longest on its
  *     way, of all threads', is cut off, if that is for a second: before, there may be other
  *     reasons than its client. A quarter above the limit nothing more is pinned at all.
- * (4) All that is ready is known before anything is sent, and is sent by connection. */
+ * (4) All that is ready is known before anything is sent, and is sent by connection.
+ * (5) The watch set is level with the head before a position is told to anyone: it asks for a turn
+ *     only for what may concern its watchers. It is not while it lingers, but then nearly. */
 #include "server/fanout.h"
 
 #include <stdlib.h>
@@ -28,6 +30,7 @@
 #define LINGER_MAX_MS      20
 #define COMMIT_MAX_MS      3 /* longer than most take */
 #define LINGER_STREAMS     16
+#define LINGER_VERSIONS    1024 /* of a set which is further behind nothing waits */
 #define LINGER_MESSAGES    128
 #define LINGER_EVENTS_EACH 8
 #define STALLED_MIN_MS     1000
@@ -154,10 +157,11 @@ static enum pressure relieve(struct fanout *f, mono_ms_t now)
 static bool worth_waiting(struct fanout *f, mono_ms_t now)
 {
     watch_set_rearm(f->set); /* the commits that are waited for should wake this thread */
-    if (atomic_load(&f->streams) < LINGER_STREAMS || !store_is_committing(f->srv->store)) {
+    rv_t head = store_head(f->srv->store);
+    if (atomic_load(&f->streams) < LINGER_STREAMS || !store_is_committing(f->srv->store) ||
+        head - watch_set_at(f->set) > LINGER_VERSIONS) {
         return false;
     }
-    rv_t head = store_head(f->srv->store);
     if (f->turn_by == 0) {
         mono_ms_t commit = now + COMMIT_MAX_MS;
         f->turn_by = commit > f->linger_until ? commit : f->linger_until;
@@ -181,6 +185,14 @@ static void take_turn(struct fanout *f, mono_ms_t now)
     f->pass_events = 0;
 }
 
+void fanout_catch_up(struct fanout *f)
+{
+    if (f->phase == FANOUT_SERVING && !atomic_load(&f->turn_due) &&
+        watch_set_at(f->set) < store_head(f->srv->store)) {
+        watch_set_turn(f->set);
+    }
+}
+
 /* (2) */
 static void end_pass(struct fanout *f)
 {
@@ -196,7 +208,10 @@ static void end_pass(struct fanout *f)
 
 static void run_timers(struct fanout *f, mono_ms_t now)
 {
-    struct timer *t;
+    struct timer *t = timers_first(&f->timers);
+    if (f->conns.n_ready > 0 || (t != NULL && t->at <= now)) {
+        fanout_catch_up(f); /* (5) */
+    }
     while ((t = timers_first(&f->timers)) != NULL && t->at <= now) {
         timers_clear(&f->timers, t);
         stream_timer_due(CONTAINER(t, struct stream, timer), now);
@@ -359,6 +374,7 @@ static void freeze(struct task *t)
 {
     struct fanout *f = CONTAINER(t, struct fanout, freeze_task);
     mono_ms_t wait = f->srv->config->drain_ms;
+    fanout_catch_up(f);
     f->phase = FANOUT_FREEZING;
     f->freeze_until = loop_now() + (wait < FREEZE_MAX_MS ? wait : FREEZE_MAX_MS);
 }

@@ -71,6 +71,10 @@ struct loop *fanout_loop(struct fanout *f);
 void fanout_freeze(struct fanout *f, void (*done)(struct task *t));
 void fanout_drain(struct fanout *f, void (*done)(struct task *t));
 
+/* Before it is said where idle watchers are: has the watch set know of what does not concern them,
+ * unless a turn is due anyway. Threads: its own, but not while it sends. */
+void fanout_catch_up(struct fanout *f);
+
 /* For streams: what is on its way has changed. */
 void fanout_note_stalled(struct fanout *f);
 

@@ -329,6 +329,7 @@ static void sent(struct tag *t, bool ok)
             leave(s); /* the peer's leaving will be told, too */
         } else if (s->state == STREAM_CLOSING) {
             CLEANUP(freep) struct err *end = TAKE(s->end);
+            fanout_catch_up(s->owner); /* for the bookmark */
             finish(s, end, s->end_bookmark, end != NULL ? FINAL_GRACE_MS : STREAM_OVERDUE_MS);
         } else {
             move(s, s->pull_due || s->bookmark_due ? STREAM_READY : STREAM_IDLE);

@@ -242,7 +242,9 @@ static void bookmark_on(struct errand *e, struct fanout *f)
     e->done = true;
     if (may_touch(e, s)) {
         e->found++;
-        f->turn_now = true; /* it should know of all that is committed by now */
+        /* It should know of all that is committed by now. */
+        atomic_store(&f->turn_due, true);
+        f->turn_now = true;
         stream_bookmark(s);
     }
 }
@@ -308,6 +310,7 @@ static void list_one(void *arg, struct stream *s)
 
 static void list_on(struct errand *e, struct fanout *f)
 {
+    fanout_catch_up(f);
     registry_each(&f->registry, e->client_id, list_one, e);
 }
 

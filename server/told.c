@@ -43,7 +43,7 @@ void told_look(struct fanout *f)
     rv_t at = watch_set_at(f->set);
     struct timer *t = NULL;
     if (brink > at) {
-        return; /* a turn is due, before which a bookmark would not help */
+        return; /* a turn is due, for the brink kicks; before it a bookmark would not help */
     }
     while ((t = timers_first(&f->marks)) != NULL && (rv_t)t->at < brink) {
         struct stream *s = CONTAINER(t, struct stream, mark);

@@ -150,7 +150,7 @@ static void move_brink(struct store *s, rv_t asked)
     rv_t before = store_brink(s);
     if (brink > before && (brink == asked || brink - before >= kept / 16)) {
         atomic_store(&s->brink, brink);
-        store_kick(s);
+        watch_sets_kick(s);
     }
 }
 

@@ -188,11 +188,13 @@ static size_t segment_take(const struct event *const *events, size_t n)
     return n;
 }
 
-void log_append(struct log *l, const struct event *const *events, size_t n)
+size_t log_append(struct log *l, const struct event *const *events, size_t n)
 {
+    size_t bytes = 0;
     for (size_t from = 0, to; from < n; from = to) {
         to = from + segment_take(events + from, n - from);
         struct segment *s = segment_new(events + from, to - from);
+        bytes += s->bytes;
         pthread_mutex_lock(&l->mu);
         assert(l->n == 0 || s->records[0].ev.rv > segment_last(ring_at(l, l->n - 1))); /* (1) */
         ring_push(l, s);
@@ -202,6 +204,7 @@ void log_append(struct log *l, const struct event *const *events, size_t n)
         metric_set(M_LOG_BYTES, (int64_t)l->bytes);
         pthread_mutex_unlock(&l->mu);
     }
+    return bytes;
 }
 
 struct segment *log_find(struct log *l, rv_t after)

@@ -16,8 +16,9 @@ struct segment;
 struct log *log_new(const struct codec *codec, size_t cap_bytes, rv_t head);
 void log_free(struct log *l); /* NULL is fine. */
 
-/* Copies the events; they ascend, and end with a whole transaction. */
-void log_append(struct log *l, const struct event *const *events, size_t n);
+/* Copies the events; they ascend, and end with a whole transaction. Returns for how many bytes they
+ * count. */
+size_t log_append(struct log *l, const struct event *const *events, size_t n);
 
 /* The segment with the first event > after, as a new reference. NULL if there is none, or if the
  * log does not reach back to `after`; log_reaches tells which. */

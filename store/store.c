@@ -221,9 +221,8 @@ void store_publish(struct store *s, const struct commit *c)
         bytes += engine_event_bytes(events[i], events[i]->delta.n, events[i]->body.n);
     }
     index_unlock(s->index);
-    log_append(s->log, events, n);
+    size_t logged = log_append(s->log, events, n);
     rv_t head = events[n - 1]->rv;
-    free(events);
     writer_committed(s->writer, changes, n);
     definitions_committed(s->definitions, changes, n);
     atomic_fetch_add(&s->history_events, n);
@@ -231,16 +230,8 @@ void store_publish(struct store *s, const struct commit *c)
     atomic_store(&s->head, head);
     metric_set(M_HEAD, (int64_t)head);
     metric_add(M_EVENTS, (int64_t)n);
-    store_kick(s);
-}
-
-void store_kick(struct store *s)
-{
-    pthread_mutex_lock(&s->mu);
-    for (struct watch_set *set = s->sets; set != NULL; set = watch_set_next(set)) {
-        watch_set_kick(set);
-    }
-    pthread_mutex_unlock(&s->mu);
+    watch_sets_published(s, events, n, logged);
+    free(events);
 }
 
 enum errc store_await(struct store *s, rv_t rv, struct err *err)

@@ -3,10 +3,11 @@
  *
  * One event, from disk to wire: the writer judges what waits (judge.c, on the objects as the batch
  * so far leaves them, batch.c) and commits it (writer.c), the engine tells the sink, and
- * store_publish puts it into the index and the log, moves the head and kicks the watch sets
- * (store.c). A set's owner takes its turn, which wakes the idle watchers that it concerns
- * (watch_set.c); they pull batches of shared bytes (watcher.c) from the log (live.c), or ask the
- * reader for what lies behind it (replay.c), which kicks the set when it is there.
+ * store_publish puts it into the index and the log, moves the head (store.c) and kicks the watch
+ * sets that it may concern (watch_set.c). A set's owner takes its turn, which wakes the idle
+ * watchers that it concerns (watch_set.c); they pull batches of shared bytes (watcher.c) from the
+ * log (live.c), or ask the reader for what lies behind it (replay.c), which kicks the set when it
+ * is there.
  *
  * Locks: store.mu, index, log, definitions, dependents, reader.mu, writer.mu; none is taken while
  * another is held, but by the start-up, which is alone. */
@@ -110,11 +111,18 @@ void store_unpin(struct store *s, struct pin *pin);
 void store_lease(struct store *s, rv_t rv);
 /* The lowest version that is to be spared; RV_MAX if there is none. */
 rv_t store_spared(struct store *s);
-/* Has all sets take a turn. */
-void store_kick(struct store *s);
 /* The lowest version pinned or leased not longer than PIN_MS; RV_MAX if there is none. */
 #define RV_MAX UINT64_MAX
 rv_t store_pinned(struct store *s);
+
+/* ---- watch_set.c: on the writer's thread ---- */
+
+/* Has all sets take a turn. */
+void watch_sets_kick(struct store *s);
+/* The head was moved over these events, which count for so many bytes of the log: has the sets take
+ * a turn which they may concern, and those which are far behind. */
+void watch_sets_published(struct store *s, const struct event *const *events, size_t n,
+                          size_t bytes);
 
 /* ---- writer.c ---- */
 

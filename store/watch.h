@@ -7,7 +7,11 @@
  *   watch_set_turn() ── takes what was committed or read meanwhile, makes watchers ready
  *   watch_set_ready() ─ the next ready one ──► watcher_pull() ─► a batch to send, or parked again
  *
- * Threads: a set and its watchers belong to one thread; only `kick` is called from others (the
+ * A set is behind the head while nothing was committed that may concern its watchers: only that
+ * kicks it, and a part of the log that it has not seen. So before the positions of idle watchers
+ * are told to anyone, its owner takes a turn.
+ *
+ * Threads: a set and its watchers belong to one thread; only `kick` is called from others, too (the
  * writer and the reader), at most once until the next turn or rearm. */
 #ifndef WATCHD_WATCH_H
 #define WATCHD_WATCH_H
@@ -24,7 +28,7 @@ void watch_set_free(struct watch_set *set);
 
 /* Takes in all that happened; afterwards the set stands at the head it saw. */
 void watch_set_turn(struct watch_set *set);
-/* Lets commits kick again although no turn was taken since the last one. */
+/* Has the next commit kick, whatever it is about, although no turn was taken since the last one. */
 void watch_set_rearm(struct watch_set *set);
 /* All that was committed at or below it was taken in. */
 rv_t watch_set_at(const struct watch_set *set);

@@ -12,6 +12,7 @@
 #ifndef WATCHD_WATCH_IMPL_H
 #define WATCHD_WATCH_IMPL_H
 
+#include "store/interest.h"
 #include "store/store_impl.h"
 #include "store/verdict.h"
 #include "store/view.h"
@@ -100,11 +101,14 @@ struct watch_set {
     void (*kick)(void *arg);
     void *arg;
     _Atomic bool kicked;    /* kick was called and no turn began since */
-    struct watch_set *next; /* in store.sets, under store.mu */
+    _Atomic bool eager;     /* the next commit kicks, whatever it is about; until a turn begins */
+    struct watch_set *next; /* in store.sets, under store.mu, as the next two */
+    size_t unseen;          /* bytes published since it was kicked; the log counts them so */
+    bool settled;           /* of what is being published: it was kicked, or need not be */
     rv_t at;                /* idle watchers have seen everything at or below */
     struct watcher_list ready;
     struct idle_bucket *buckets; /* see watch_set.c */
-    size_t shapes[8];
+    struct interest interest;    /* by which keys there are buckets */
     struct verdict_table verdicts;
     pthread_mutex_t mu; /* guards the next two; taken alone */
     struct chunk_list arrived;
@@ -114,8 +118,7 @@ struct watch_set {
 /* ---- watch_set.c ---- */
 
 void watch_set_kick(struct watch_set *set); /* Any thread. */
-struct watch_set *watch_set_next(const struct watch_set *set);
-void watch_set_park(struct watcher *w); /* IDLE, at set->at */
+void watch_set_park(struct watcher *w);     /* IDLE, at set->at */
 void watch_set_unpark(struct watcher *w);
 void watch_set_make_ready(struct watcher *w);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A watch set: the idle watchers of one thread, indexed by what can concern them, so that an event
- * costs as much as it has watchers, not as there are watchers.
+ * costs as much as it has watchers, not as there are watchers. An event of which the set's interest
+ * (interest.h) says that it concerns none of them does not even wake the thread; the set stays
+ * behind until its next turn, whatever brings that about.
  *
  *   bucket: (resource, namespace, name), each exact or "" for any: an event looks up at most eight
  *     └─ group: equal label and field selectors, judged once per event; the latter for all buckets
@@ -10,13 +12,21 @@
  * Invariants:
  *   (1) every event <= at was shown to the index, or to the watcher by its own pulls;
  *   (2) an idle watcher has pulled everything that matches at or below `at`;
- *   (3) `at` never passes the store's head. */
+ *   (3) `at` never passes the store's head, and never stands within a transaction;
+ *   (4) an event above `at` that a bucket can match has the set kicked, or is about to: either its
+ *       bucket was in the interest before the head was stored, and the writer, which stores the
+ *       head and then asks, finds it; or it came later, and its watcher, which is at `at`, finds
+ *       the head above that, and kicks. Watchers that are not idle need no kick: they are parked
+ *       before they sleep, or the reader kicks with what they wait for;
+ *   (5) a kick comes long before the log would no longer reach back to `at`. */
 #include <assert.h>
 #include <stdlib.h>
 #include <time.h>
 #include <uthash.h>
 
 #include "store/watch_impl.h"
+
+#define LAG_PART 4 /* of the log may be unseen by a set that has no other reason for a turn */
 
 struct idle_group {
     LIST_ENTRY(idle_group) link;
@@ -28,60 +38,34 @@ struct idle_group {
 
 struct idle_bucket {
     UT_hash_handle hh;
-    unsigned shape;
+    unsigned shape; /* of its key, see interest.h */
+    uint64_t hash;
     LIST_HEAD(, idle_group) groups;
     size_t key_len;
     char key[];
 };
 
-#define SHAPE_RESOURCE 4u
-#define SHAPE_NS       2u
-#define SHAPE_NAME     1u
-#define BUCKET_KEY_MAX (RESOURCE_MAX_LEN + NAMESPACE_MAX_LEN + NAME_MAX_LEN + 3)
-
-static size_t bucket_key(unsigned shape, struct str resource, struct str ns, struct str name,
-                         char ret[BUCKET_KEY_MAX])
+static struct idle_bucket *bucket_find(const struct watch_set *set, const struct interest_key *k)
 {
-    char *at = ret;
-    *at++ = (char)('0' + shape);
-    if (shape & SHAPE_RESOURCE) {
-        memcpy(at, resource.p, resource.n);
-        at += resource.n;
-    }
-    *at++ = '/';
-    if (shape & SHAPE_NS) {
-        memcpy(at, ns.p, ns.n);
-        at += ns.n;
-    }
-    *at++ = '/';
-    if (shape & SHAPE_NAME) {
-        memcpy(at, name.p, name.n);
-        at += name.n;
-    }
-    return (size_t)(at - ret);
-}
-
-static unsigned scope_shape(const struct scope *s)
-{
-    return (s->resource.n != 0 ? SHAPE_RESOURCE : 0) | (s->ns.n != 0 ? SHAPE_NS : 0) |
-           (s->name.n != 0 ? SHAPE_NAME : 0);
+    struct idle_bucket *b = NULL;
+    HASH_FIND_BYHASHVALUE(hh, set->buckets, k->text, k->n, (unsigned)k->hash, b);
+    return b;
 }
 
 static struct idle_bucket *bucket_make(struct watch_set *set, const struct scope *s)
 {
-    char key[BUCKET_KEY_MAX];
-    unsigned shape = scope_shape(s);
-    size_t n = bucket_key(shape, s->resource, s->ns, s->name, key);
-    struct idle_bucket *b = NULL;
-    HASH_FIND(hh, set->buckets, key, n, b);
+    struct interest_key k;
+    interest_key_of_scope(s, &k);
+    struct idle_bucket *b = bucket_find(set, &k);
     if (b == NULL) {
-        b = mem_zalloc(sizeof *b + n);
-        b->shape = shape;
-        b->key_len = n;
-        memcpy(b->key, key, n);
+        b = mem_zalloc(sizeof *b + k.n);
+        b->shape = k.shape;
+        b->hash = k.hash;
+        b->key_len = k.n;
+        memcpy(b->key, k.text, k.n);
         LIST_INIT(&b->groups);
-        HASH_ADD(hh, set->buckets, key, n, b);
-        set->shapes[shape]++;
+        HASH_ADD_BYHASHVALUE(hh, set->buckets, key, k.n, (unsigned)k.hash, b);
+        interest_add(&set->interest, &k);
     }
     return b;
 }
@@ -121,7 +105,7 @@ static void group_free_if_empty(struct watch_set *set, struct idle_group *g)
     free(g);
     if (LIST_EMPTY(&b->groups)) {
         HASH_DELETE(hh, set->buckets, b);
-        set->shapes[b->shape]--;
+        interest_drop(&set->interest, b->hash, b->shape);
         free(b);
     }
 }
@@ -135,6 +119,9 @@ void watch_set_park(struct watcher *w)
         LIST_INSERT_HEAD(&g->nodes, &w->nodes[i], link);
     }
     w->state = WATCHER_IDLE;
+    if (store_head(w->set->store) > w->set->at) { /* (4): not before it is in the interest */
+        watch_set_kick(w->set);
+    }
 }
 
 /* Takes the watcher out of the index. `keep` is a group that must live on although it is empty. */
@@ -188,24 +175,21 @@ static bool group_selects(struct watch_set *set, const struct idle_group *g, con
 /* Wakes the idle watchers that the event may concern; they have pulled everything <= `before`. */
 static void show(struct watch_set *set, const struct event *ev, rv_t before)
 {
-    char key[BUCKET_KEY_MAX];
-    for (unsigned shape = 0; shape < 8; shape++) {
-        if (set->shapes[shape] == 0) {
+    unsigned shapes = interest_shapes(&set->interest);
+    for (unsigned shape = 0; shape < INTEREST_SHAPES; shape++) {
+        struct interest_key k;
+        if ((shapes & 1u << shape) == 0) {
             continue;
         }
-        size_t n = bucket_key(shape, ev->key.resource, ev->key.ns, ev->key.name, key);
-        struct idle_bucket *b = NULL;
-        HASH_FIND(hh, set->buckets, key, n, b);
-        if (b == NULL) {
-            continue;
-        }
-        struct idle_group *g = LIST_FIRST(&b->groups);
+        interest_key_of(shape, &ev->key, &k);
+        struct idle_bucket *b = bucket_find(set, &k);
+        struct idle_group *g = b != NULL ? LIST_FIRST(&b->groups) : NULL;
         while (g != NULL) {
             struct idle_group *next = LIST_NEXT(g, link);
             bool concerned =
                 group_selects(set, g, ev, SIDE_NOW) || group_selects(set, g, ev, SIDE_BEFORE);
             if (concerned && wake_group(set, g, before)) {
-                HASH_FIND(hh, set->buckets, key, n, b);
+                b = bucket_find(set, &k);
                 next = b != NULL ? LIST_FIRST(&b->groups) : NULL;
             }
             g = next;
@@ -255,6 +239,7 @@ static void advance(struct watch_set *set, rv_t head)
 
 void watch_set_turn(struct watch_set *set)
 {
+    atomic_store(&set->eager, false);
     atomic_store(&set->kicked, false); /* before looking, so that nothing is missed */
     struct chunk_list arrived = STAILQ_HEAD_INITIALIZER(arrived);
     pthread_mutex_lock(&set->mu);
@@ -271,6 +256,7 @@ void watch_set_turn(struct watch_set *set)
 
 void watch_set_rearm(struct watch_set *set)
 {
+    atomic_store(&set->eager, true); /* first: who finds the other cleared finds this one set */
     atomic_store(&set->kicked, false);
 }
 
@@ -297,9 +283,70 @@ void watch_set_kick(struct watch_set *set)
     }
 }
 
-struct watch_set *watch_set_next(const struct watch_set *set)
+void watch_sets_kick(struct store *s)
 {
-    return set->next;
+    pthread_mutex_lock(&s->mu);
+    for (struct watch_set *set = s->sets; set != NULL; set = set->next) {
+        watch_set_kick(set);
+    }
+    pthread_mutex_unlock(&s->mu);
+}
+
+/* Must the set take a turn whatever was published? Or will it anyway? */
+static bool kick_for_any(struct watch_set *set, size_t bytes)
+{
+    set->unseen += bytes;
+    bool eager = atomic_load(&set->eager);
+    if (atomic_load(&set->kicked)) {
+        set->unseen = 0;
+        return true;
+    }
+    if (eager || set->unseen > set->store->opt.log_bytes / LAG_PART) { /* (5) */
+        set->unseen = 0;
+        watch_set_kick(set);
+        return true;
+    }
+    return false;
+}
+
+/* Kicks those of the waiting sets that the event may concern. Returns how many. */
+static size_t kick_for(struct store *s, const struct event *ev, unsigned shapes)
+{
+    size_t n = 0;
+    for (unsigned shape = 0; shape < INTEREST_SHAPES; shape++) {
+        struct interest_key k;
+        if ((shapes & 1u << shape) == 0) {
+            continue;
+        }
+        interest_key_of(shape, &ev->key, &k);
+        for (struct watch_set *set = s->sets; set != NULL; set = set->next) {
+            if (!set->settled && interest_may_have(&set->interest, &k)) {
+                set->settled = true;
+                set->unseen = 0;
+                watch_set_kick(set);
+                n++;
+            }
+        }
+    }
+    return n;
+}
+
+void watch_sets_published(struct store *s, const struct event *const *events, size_t n,
+                          size_t bytes)
+{
+    size_t open = 0;
+    unsigned shapes = 0;
+    pthread_mutex_lock(&s->mu);
+    for (struct watch_set *set = s->sets; set != NULL; set = set->next) {
+        unsigned of_set = interest_shapes(&set->interest);
+        set->settled = kick_for_any(set, bytes) || of_set == 0;
+        open += !set->settled;
+        shapes |= set->settled ? 0 : of_set;
+    }
+    for (size_t i = 0; i < n && open != 0; i++) {
+        open -= kick_for(s, events[i], shapes);
+    }
+    pthread_mutex_unlock(&s->mu);
 }
 
 struct watch_set *watch_set_new(struct store *s, void (*kick)(void *arg), void *arg)

@@ -285,12 +285,12 @@ enum errc watcher_pull(struct watcher *w, struct watch_batch *ret, struct err *e
         watch_set_park(w);
     } else if (!live_take(w, &b)) {
         wait_for_reader(w);
-    } else if (b.kind == BATCH_NONE) {
+    } else if (b.kind == BATCH_NONE && w->cursor < w->set->at) {
         watch_set_make_ready(w); /* nothing for it among those; the others' turn */
     } else {
         unpin(w);
         if (w->cursor == w->set->at) {
-            watch_set_park(w);
+            watch_set_park(w); /* now: when it is asked again, the set may have moved on again */
             b.parked = true;
         }
     }

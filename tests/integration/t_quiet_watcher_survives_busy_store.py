@@ -299,5 +299,27 @@ def a_duration_ends_with_a_bookmark_and_ok(t):
     eq(items[-1].resource_version, client.head())
 
 
+@test
+def what_is_told_of_a_watch_that_no_write_concerned_is_as_of_the_present(t):
+    client = Server(t).start().client()
+    stream = client.watch(Sel("objects", "default", "quiet"), bookmark_ms=300)
+    stream.until_synced()
+    for i in range(20):
+        client.put(f"other-{i}", {"n": i})
+    head = client.head()
+    eq([s.resource_version for s in client.subscriptions()], [head], "of the list of subscriptions")
+    client.put("another", {"n": 1})
+    head += 1
+    for _ in range(2):  # one may have been on its way
+        rv = stream.next().resource_version
+    eq(rv, head, "of a bookmark by its timer")
+    asked = client.watch(Sel("objects", "default", "quiet"), bookmark_ms=600_000)
+    subscription = asked.started().subscription_id
+    asked.until_synced()
+    client.put("another", {"n": 2})
+    client.call("RequestBookmark", subscription_id=subscription)
+    eq(asked.next().resource_version, head + 1, "of a bookmark that was asked for")
+
+
 if __name__ == "__main__":
     main()
