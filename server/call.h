@@ -32,7 +32,7 @@ struct method {
     const char *path;
     enum method_kind kind;
     enum method_access access;
-    int slots; /* requests kept posted: what may arrive between two looks */
+    int slots; /* requests kept posted, of all lanes together: what may arrive between two looks */
     /* `in` lives as long as the call; empty for METHOD_BIDI. */
     void (*handle)(struct call *c, struct str in);
 };

@@ -25,7 +25,7 @@ struct conn {
 struct conns {
     struct conn **by_fd;
     uint64_t *ready;   /* a bit for each descriptor: there are ready streams */
-    size_t cap, words; /* of the two */
+    size_t cap, words; /* lengths of by_fd and of ready */
     size_t n_ready;    /* connections */
     size_t at;         /* the one that was served last */
 };

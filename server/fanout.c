@@ -10,7 +10,8 @@
  *     writes are committed nothing waits.
  * (3) While more bytes are pinned than allowed, the stream whose message is the longest on its
  *     way, of all threads', is cut off, if that is for a second: before, there may be other
- *     reasons than its client. A quarter above the limit nothing more is pinned at all.
+ *     reasons than its client. A quarter above the limit nothing more is sent until something
+ *     arrived. From half of it on nothing is read ahead for replays.
  * (4) All that is ready is known before anything is sent, and is sent by connection.
  * (5) The watch set is level with the head before a position is told to anyone: it asks for a turn
  *     only for what may concern its watchers. It is not while it lingers, but then nearly. */
@@ -138,12 +139,16 @@ static enum pressure relieve(struct fanout *f, mono_ms_t now)
 {
     int64_t limit = f->srv->config->max_pinned_bytes;
     int64_t pinned = metric_get(M_PINNED_BYTES);
+    watch_set_read_ahead(f->set, pinned <= limit / 2);
     if (pinned <= limit) {
         return PRESSURE_NONE;
     }
     mono_ms_t since;
     struct fanout *worst = most_stalled(f->srv, &since);
-    if (worst != NULL && now - since >= STALLED_MIN_MS) {
+    if (worst == NULL) {
+        return PRESSURE_HIGH; /* nothing is on its way: only what goes on lets go of it */
+    }
+    if (now - since >= STALLED_MIN_MS) {
         if (worst == f) {
             cut_slowest(f, now - since, pinned);
         } else {
@@ -306,6 +311,7 @@ static mono_ms_t go_on_serving(struct fanout *f, mono_ms_t now)
          left > 0 && pressure != PRESSURE_FULL && (c = conns_next(&f->conns)) != NULL;) {
         left -= send_for(c, left, now);
     }
+    collect_ready(f); /* whoever was not done, though it had nothing to send */
     if (f->conns.n_ready == 0) {
         end_pass(f);
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* (1) At most one message of a stream is on its way, so what a client that does not read can
- *     hold is one batch, and a bookmark is never ahead of what was sent before it.
- * (2) A bookmark carries the watcher's own version and position, never the head: message.c.
- * (3) An idle stream has one tag outstanding, that of the peer's leaving. */
+ *     hold is one batch (in a replay, the chunk it is of and the next), and a bookmark is never
+ * ahead of what was sent before it. (2) A bookmark carries the watcher's own version and position,
+ * never the head: message.c. (3) An idle stream has one tag outstanding, that of the peer's
+ * leaving. */
 #include "server/stream.h"
 
 #include <assert.h>

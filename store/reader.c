@@ -28,9 +28,10 @@ struct reader {
 #define ASKED_MAX (16 * 1024)
 
 /* A tenth of the share of a thread that does not yield, and all that those leave over, which is
- * much, since writes wait for the disk. So replays slow down writes little, and yet none is ever
- * starved: what a tenth of a core reads is more than is written meanwhile. Whatever is locked here
- * is held for a moment only, as a writer that waits for it waits for a thread that yields. */
+ * much, since writes wait for the disk. So replays slow down writes little, and yet get on: what
+ * a tenth of a core reads is more than is written meanwhile, for some replays at once. Whatever is
+ * locked here is held for a moment only, as a writer that waits for it waits for a thread that
+ * yields. */
 #define BULK_NICE 10
 
 enum errc reader_ask(struct reader *r, struct err *err)
@@ -175,8 +176,8 @@ static void *reader_run(void *arg)
 {
     struct reader *r = arg;
     if (r->kind == READER_BULK) {
-        /* Of this thread alone, as Linux has it; it is never refused. */
-        (void)setpriority(PRIO_PROCESS, 0, BULK_NICE);
+        /* Of this thread alone, as Linux has it; to lower it is never refused. */
+        (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + BULK_NICE);
     }
     for (;;) {
         struct get_queue gets = STAILQ_HEAD_INITIALIZER(gets);

@@ -284,6 +284,13 @@ static void hand_over(struct chunk *c)
     pthread_mutex_unlock(&set->mu);
 }
 
+/* A snapshot of an older version needs the kept versions. */
+static bool waits_for_load(const struct watcher *w)
+{
+    return w->snapshot != NULL && !w->snapshot->begun && w->cursor != 0 &&
+           atomic_load(&w->set->store->loaded) == LOAD_RUNNING;
+}
+
 static bool replay_step(struct read_job *job, struct engine_reader *r)
 {
     struct chunk *c = (struct chunk *)job;
@@ -293,9 +300,8 @@ static bool replay_step(struct read_job *job, struct engine_reader *r)
         hand_over(c); /* nobody waits for what it would find */
         return true;
     }
-    if (snapshot && !w->snapshot->begun && w->cursor != 0 &&
-        atomic_load(&w->set->store->loaded) == LOAD_RUNNING) {
-        return false; /* an older version needs the kept versions */
+    if (waits_for_load(w)) {
+        return false;
     }
     enum errc rc = snapshot ? snapshot_step(c, r) : history_step(c, r);
     if (rc == OK) {
@@ -330,7 +336,6 @@ void replay_read(struct watcher *w, rv_t after, rv_t upto)
     w->set->reading++;
     pthread_mutex_unlock(&w->set->mu);
     struct store *s = w->set->store;
-    bool waits = w->snapshot != NULL && atomic_load(&s->loaded) == LOAD_RUNNING;
-    /* Where it waits in turn with the very job that it waits for. */
-    reader_submit(waits ? s->reader : s->bulk_reader, &c->job);
+    /* It takes turns with the job that it waits for; alone it would spin. */
+    reader_submit(waits_for_load(w) ? s->reader : s->bulk_reader, &c->job);
 }

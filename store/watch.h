@@ -30,6 +30,8 @@ void watch_set_free(struct watch_set *set);
 void watch_set_turn(struct watch_set *set);
 /* Has the next commit kick, whatever it is about, although no turn was taken since the last one. */
 void watch_set_rearm(struct watch_set *set);
+/* May what is read for a watcher before it is pulled be held meanwhile? At first it may. */
+void watch_set_read_ahead(struct watch_set *set, bool allowed);
 /* All that was committed at or below it was taken in. */
 rv_t watch_set_at(const struct watch_set *set);
 /* Pops a watcher that has something to do (its owner pointer), or NULL. */

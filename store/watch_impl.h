@@ -106,6 +106,7 @@ struct watch_set {
     size_t unseen;          /* bytes published since it was kicked; the log counts them so */
     bool settled;           /* of what is being published: it was kicked, or need not be */
     rv_t at;                /* idle watchers have seen everything at or below */
+    bool no_ahead;          /* see watch_set_read_ahead */
     struct watcher_list ready;
     struct idle_bucket *buckets; /* see watch_set.c */
     struct interest interest;    /* by which keys there are buckets */

@@ -260,6 +260,11 @@ void watch_set_rearm(struct watch_set *set)
     atomic_store(&set->kicked, false);
 }
 
+void watch_set_read_ahead(struct watch_set *set, bool allowed)
+{
+    set->no_ahead = !allowed;
+}
+
 rv_t watch_set_at(const struct watch_set *set)
 {
     return set->at;
@@ -296,12 +301,11 @@ void watch_sets_kick(struct store *s)
 static bool kick_for_any(struct watch_set *set, size_t bytes)
 {
     set->unseen += bytes;
-    bool eager = atomic_load(&set->eager);
-    if (atomic_load(&set->kicked)) {
+    if (atomic_load(&set->kicked)) { /* before `eager`; see watch_set_rearm */
         set->unseen = 0;
         return true;
     }
-    if (eager || set->unseen > set->store->opt.log_bytes / LAG_PART) { /* (5) */
+    if (atomic_load(&set->eager) || set->unseen > set->store->opt.log_bytes / LAG_PART) { /* (5) */
         set->unseen = 0;
         watch_set_kick(set);
         return true;

@@ -177,14 +177,16 @@ static void hand_out_key(struct snapshot *sn, const struct chunk *c, const struc
  * when it comes, as its client may be slow. */
 static void read_ahead(struct watcher *w, const struct chunk *c)
 {
-    if (w->reading == NULL && w->ahead == NULL &&
+    bool allowed = !w->set->no_ahead || c->taken == c->n_batches;
+    if (allowed && w->reading == NULL && w->ahead == NULL &&
         (w->snapshot != NULL ||
          (c->after < w->set->at && !log_reaches(w->set->store->log, c->after)))) {
         replay_read(w, c->after, w->set->at);
     }
 }
 
-/* The next batch of the chunk that arrived. With its first one the next chunk is asked for. */
+/* The next batch of the chunk that arrived. With its first one the next chunk is asked for,
+ * or with its last, if nothing is to be held meanwhile. */
 static void take_from_chunk(struct watcher *w, struct watch_batch *b)
 {
     struct chunk *c = w->chunk;

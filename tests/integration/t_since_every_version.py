@@ -148,5 +148,33 @@ def a_position_of_another_history_is_foreign(t):
         eq((error.code, error.fields), ("INVALID_ARGUMENT", ["resume"]), f"{bad!r}: {error.message}")
 
 
+@test
+def a_match_behind_many_others_comes_though_nothing_follows_it(t):
+    """More is passed over than one look takes in; no commit and no bookmark comes to help."""
+    server = Server(t, "--bookmark-interval", "60s").start()
+    client = server.client()
+    since = client.head()
+    for i in range(300):
+        client.put(f"n{i % 10}", {"i": i}, resource="others")
+    wanted = client.put("wanted", {}, resource="jobs").object.resource_version
+    stream = server.client().watch(Sel("jobs"), start=since)
+    eq(stream.event(20).object.resource_version, wanted, "the one match")
+
+
+@test
+def replays_go_on_with_the_least_memory_for_clients(t):
+    """What is read ahead is more than the limit; it must not keep everybody waiting."""
+    server = Server(t, "--max-pinned-bytes", "64K").start()
+    client = server.client()
+    since = client.head()
+    pad = "x" * 20_000
+    versions = [client.put(f"n{i}", {"pad": pad}).object.resource_version for i in range(200)]
+    server.stop()
+    server.start()  # nothing is in memory
+    streams = [server.client().watch(Sel("objects"), start=since) for _ in range(3)]
+    for stream in streams:
+        eq([stream.event(60).object.resource_version for _ in versions], versions, "all, in order")
+
+
 if __name__ == "__main__":
     main()
