@@ -3,7 +3,7 @@
 # Everything, from a bare Debian 12: installs what is missing, builds, runs all tests, then again with
 # sanitizers.
 #
-#   tests/run.sh           all of it, about a quarter of an hour on 2 cores
+#   tests/run.sh           all of it, about eleven minutes on 2 cores
 #   tests/run.sh --quick   without the sanitizers
 #   tests/run.sh --long    more rounds of everything; hours
 set -u
