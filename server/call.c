@@ -7,7 +7,7 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
 
-#include "server/fanout.h"
+#include "server/lane.h"
 #include "server/rpc.h"
 #include "server/status.h"
 #include "store/base/logline.h"
@@ -22,10 +22,10 @@
 /* Answers up to here are bounded by the number of calls. */
 #define SMALL_ANSWER 4096
 
-struct call *call_new(struct server *srv, struct lane *l, const struct method *m)
+struct call *call_new(struct lane *l, const struct method *m)
 {
     struct call *c = mem_zalloc(sizeof(*c));
-    c->srv = srv;
+    c->srv = l->srv;
     c->lane = l;
     c->method = m;
     c->caller.token = -1;

@@ -63,7 +63,7 @@ struct call {
 };
 
 /* A place for one request, to be given to gRPC core; call_free is what lets go of it. */
-struct call *call_new(struct server *srv, struct lane *l, const struct method *m);
+struct call *call_new(struct lane *l, const struct method *m);
 void call_free(struct call *c);
 /* A request arrived in it: checks the caller, then runs the handler. */
 void call_begin(struct call *c);

@@ -57,7 +57,7 @@ void fanout_note_stalled(struct fanout *f)
                           memory_order_relaxed);
 }
 
-/* On the writer or the reader. A thread without streams is let sleep: a stream is counted before
+/* On the writer, a reader, or its own thread. A thread without streams is let sleep: a stream is counted before
  * its watcher is opened, and that takes in what was committed until then. */
 static void turn_wanted(void *arg)
 {

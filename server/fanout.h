@@ -64,7 +64,7 @@ void fanout_free(struct fanout *f); /* NULL is fine. */
 struct loop *fanout_loop(struct fanout *f);
 /* The two steps of a drain; `done` runs on the I/O thread, with phase_task, when each is over.
  * First streams are refused and come to rest, or are cut off, which needs connections that are not
- * told to go away yet. Then they all end with DRAINING, at once.
+ * told to go away yet. Then they all get their bookmark, and end with DRAINING a moment later.
  * Behind the last status of a connection gRPC core closes it, and a client that writes then, on a
  * Unix socket, may not read what it was sent any more. It writes when it asks for the next message:
  * so the bookmark comes before, and the status alone comes last. */

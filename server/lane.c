@@ -84,7 +84,7 @@ static void requested(struct tag *t, bool ok)
 
 static struct call *place(struct lane *l, const struct method *m)
 {
-    struct call *c = call_new(l->srv, l, m);
+    struct call *c = call_new(l, m);
     c->on_request.fn = requested;
     rpc_hold(l->srv->rpc);
     loop_hand_over(&c->on_request);

@@ -12,7 +12,7 @@
  * are told to anyone, its owner takes a turn.
  *
  * Threads: a set and its watchers belong to one thread; only `kick` is called from others, too (the
- * writer and the reader), at most once until the next turn or rearm. */
+ * writer and the readers), at most once until the next turn or rearm. */
 #ifndef WATCHD_WATCH_H
 #define WATCHD_WATCH_H
 

@@ -30,7 +30,7 @@ struct idle_node {
 };
 
 /* Snapshots only: what the walk and the position need. The walk is the reader's while a chunk is
- * being read, `pulled` is the owner's. */
+ * being read, but for its version, which stays; `pulled` is the owner's. */
 struct snapshot {
     struct pin *pin; /* NULL until it is begun */
     struct view_walk walk;

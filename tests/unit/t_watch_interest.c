@@ -99,81 +99,87 @@ static void a_commit_kicks_only_sets_with_idle_watchers_that_it_may_concern(void
     fixture_fini(&f);
 }
 
+/* A set with one watcher, of the name "a", which is not idle yet. */
+struct one {
+    struct fixture f;
+    struct watch_set *set;
+    struct test_watch t;
+    _Atomic int kicks;
+};
+
+/* log_bytes 0: the fixture's. */
+static void begin(struct one *o, size_t log_bytes)
+{
+    o->kicks = 0;
+    fixture_init(&o->f);
+    if (log_bytes != 0) {
+        o->f.opt.log_bytes = log_bytes;
+    }
+    fixture_open(&o->f);
+    o->set = watch_set_new(o->f.store, count_kick, &o->kicks);
+    open_watch(o->set, &o->t, NAME("a"));
+}
+
+static void end(struct one *o)
+{
+    test_watch_fini(&o->t);
+    watch_set_free(o->set);
+    fixture_fini(&o->f);
+}
+
 static void a_watcher_that_parks_behind_the_head_kicks_its_set(void **state)
 {
     (void)state;
-    struct fixture f;
-    _Atomic int kicks = 0;
-    struct test_watch t;
-    fixture_init(&f);
-    fixture_open(&f);
-    struct watch_set *set = watch_set_new(f.store, count_kick, &kicks);
-    open_watch(set, &t, NAME("a"));
-    put(&f, "a", 1); /* the watcher is not idle, so this is no reason to kick */
-    assert_int_equal(kicks, 0);
-    assert_int_equal(pull(&t), 0);
-    assert_int_equal(kicks, 1);
-    watch_set_turn(set);
-    assert_ptr_equal(watch_set_ready(set), &t);
-    assert_int_equal(pull(&t), 1);
-    test_watch_fini(&t);
-    watch_set_free(set);
-    fixture_fini(&f);
+    struct one o;
+    begin(&o, 0);
+    put(&o.f, "a", 1); /* the watcher is not idle, so this is no reason to kick */
+    assert_int_equal(o.kicks, 0);
+    assert_int_equal(pull(&o.t), 0);
+    assert_int_equal(o.kicks, 1);
+    watch_set_turn(o.set);
+    assert_ptr_equal(watch_set_ready(o.set), &o.t);
+    assert_int_equal(pull(&o.t), 1);
+    end(&o);
 }
 
 static void a_set_that_was_not_concerned_is_kicked_before_the_log_has_passed_it(void **state)
 {
     (void)state;
-    struct fixture f;
-    _Atomic int kicks = 0;
-    struct test_watch t;
-    fixture_init(&f);
-    f.opt.log_bytes = 256 * 1024;
-    fixture_open(&f);
-    struct watch_set *set = watch_set_new(f.store, count_kick, &kicks);
-    open_watch(set, &t, NAME("a"));
-    assert_int_equal(pull(&t), 0);
+    struct one o;
+    begin(&o, 256 * 1024);
+    assert_int_equal(pull(&o.t), 0);
     int n = 0, turns = 0;
     for (; n < 2000; n++) {
-        put(&f, "b", n);
-        if (atomic_exchange(&kicks, 0) != 0) {
-            watch_set_turn(set);
+        put(&o.f, "b", n);
+        if (atomic_exchange(&o.kicks, 0) != 0) {
+            watch_set_turn(o.set);
             turns++;
         }
         /* It would be if the log had been passed: all would have to read the past. */
-        assert_null(watch_set_ready(set));
-        assert_true(store_head(f.store) - watch_set_at(set) < 500);
+        assert_null(watch_set_ready(o.set));
+        assert_true(store_head(o.f.store) - watch_set_at(o.set) < 500);
     }
     assert_in_range(turns, 4, 200);
-    test_watch_fini(&t);
-    watch_set_free(set);
-    fixture_fini(&f);
+    end(&o);
 }
 
 static void an_idle_watcher_is_at_the_head_after_a_turn_that_nobody_asked_for(void **state)
 {
     (void)state;
-    struct fixture f;
-    _Atomic int kicks = 0;
-    struct test_watch t;
-    fixture_init(&f);
-    fixture_open(&f);
-    struct watch_set *set = watch_set_new(f.store, count_kick, &kicks);
-    open_watch(set, &t, NAME("a"));
-    assert_int_equal(pull(&t), 0);
-    put(&f, "b", 1);
-    assert_int_equal(kicks, 0);
-    watch_set_turn(set);
-    assert_int_equal(watcher_rv(t.watcher), store_head(f.store));
-    watch_set_rearm(set);
-    put(&f, "b", 2);
-    assert_int_equal(kicks, 1); /* somebody waits for a commit, whatever it is about */
-    watch_set_turn(set);
-    put(&f, "b", 3);
-    assert_int_equal(kicks, 1);
-    test_watch_fini(&t);
-    watch_set_free(set);
-    fixture_fini(&f);
+    struct one o;
+    begin(&o, 0);
+    assert_int_equal(pull(&o.t), 0);
+    put(&o.f, "b", 1);
+    assert_int_equal(o.kicks, 0);
+    watch_set_turn(o.set);
+    assert_int_equal(watcher_rv(o.t.watcher), store_head(o.f.store));
+    watch_set_rearm(o.set);
+    put(&o.f, "b", 2);
+    assert_int_equal(o.kicks, 1); /* somebody waits for a commit, whatever it is about */
+    watch_set_turn(o.set);
+    put(&o.f, "b", 3);
+    assert_int_equal(o.kicks, 1);
+    end(&o);
 }
 
 /* ---- Parking while something is committed ------------------------------------------------------
